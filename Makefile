@@ -1,0 +1,71 @@
+# make lab    sets up .venv and opens JupyterLab on the notebooks
+# make test   sets up .venv and runs everything that a change can break
+# The other targets are listed in CONTRIBUTING.md.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+BUILD := _build
+# How many processes the tests use at once; each runs one thread.
+WORKERS ?= 2
+# A notebook to run or re-execute, instead of all of them.
+NOTEBOOK ?= notebooks book/conventions.ipynb
+
+.PHONY: lab test venv lint types unit nbval book browser format notebooks bench repository clean
+
+lab: venv
+	@bash tools/lab.sh
+
+venv:
+	@bash tools/set_up.sh
+
+# The parts run two at a time where they use one core each; tools/run_checks.py says in which order.
+test: browser-venv
+	@$(BIN)/python tools/run_checks.py --workers $(WORKERS)
+
+browser-venv:
+	@bash tools/set_up.sh --browser
+
+# Tests see one thread for each process and no GPU: what is stored in the notebooks was made so.
+unit nbval browser notebooks: export OMP_NUM_THREADS := 1
+unit nbval browser notebooks: export CUDA_VISIBLE_DEVICES :=
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+unit: venv
+	$(BIN)/pytest tests --ignore=tests/browser -n $(WORKERS)
+
+nbval: venv
+	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=180 --nbval-kernel-startup-timeout=120 \
+	    -n $(WORKERS) --dist loadfile $(NOTEBOOK)
+
+book: venv
+	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going --path-output $(BUILD)
+
+browser: browser-venv
+	$(BIN)/pytest tests/browser -n $(WORKERS)
+
+format: venv
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+notebooks: venv
+	$(BIN)/python tools/notebooks.py $(NOTEBOOK)
+
+bench: venv
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+# make data-ethanol runs reference_data/ethanol.py, which computes a bundled file anew.
+data-%: venv
+	$(BIN)/python reference_data/$*.py
+
+repository: venv
+	$(BIN)/python tools/repository.py $(REPOSITORY)
+
+clean:
+	rm -rf $(BUILD) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests tools benchmarks reference_data -name __pycache__ -prune -exec rm -rf {} +
