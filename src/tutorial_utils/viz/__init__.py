@@ -1,1 +1,42 @@
-"""To be filled."""
+"""Figures that turn and slide in JupyterLab, in Colab and in the static book, from one call.
+
+Every figure goes through `show`, which stores it with an alternative text and prints nothing else::
+
+    show(fig, *, alt)                        plotly figure or structure; alt = the message, with its number
+
+    structure(atoms, *, vectors=None, tensors=None, labels=None, style="ball-and-stick",
+              vector_scale=None, tensor_scale=None, values=None, label="frame", unit="", height=360)
+                                             atoms, or a list of them (frames with a slider)
+    slider(frames, values, *, label, unit="", active=0)
+                                             list of plotly figures -> one figure with a slider
+    spherical_surface(coefficients, *, lmax=None, irreps=None, shape="radius", resolution=25)
+                                             a function on the sphere, coefficients in e3nn's order
+    irreps_diagram(irreps, *, values=None)   which l and parities a feature holds, how much of each
+    learning_curve(table, *, x, y, by=None, x_label=None, y_label=None)
+                                             one row per seed; mean, with bars from smallest to largest
+
+    OKABE_ITO                                {"blue": "#0072B2", "orange": ..., ...}, safe for all eyes
+    TEMPLATE                                 the course's plotly template; show() applies it
+
+Write plain text and Unicode (α, Å⁻¹, ⟨ω²⟩) in figures, no $maths$: JupyterLab has no MathJax for plotly.
+A figure should stay below 200 kB: pass fewer points, or fewer frames.
+"""
+
+from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider
+from tutorial_utils.viz.display import show
+from tutorial_utils.viz.spherical import spherical_surface
+from tutorial_utils.viz.structures import Structure, structure
+from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
+
+__all__ = [
+    "DIVERGING",
+    "OKABE_ITO",
+    "TEMPLATE",
+    "Structure",
+    "irreps_diagram",
+    "learning_curve",
+    "show",
+    "slider",
+    "spherical_surface",
+    "structure",
+]

@@ -1,0 +1,207 @@
+"""Flat figures: a slider over precomputed frames, irreps diagrams, learning curves."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from e3nn import o3
+from jaxtyping import Float
+
+from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
+
+_PARITY = {1: "even (e)", -1: "odd (o)"}
+
+
+def slider(
+    frames: Sequence[go.Figure], values: Sequence[Any], *, label: str, unit: str = "", active: int = 0
+) -> go.Figure:
+    """Put figures behind one slider; all frames are stored, so it moves without a kernel.
+
+    Axes hold still: they span the data of all frames, unless the first figure sets their range.
+
+    Args:
+        frames: One plotly figure for each position, all with the same traces.
+        values: What each position is called, numbers or text, as many as frames.
+        label: What the slider changes.
+        unit: Unit of the values, shown after them.
+        active: The position shown first.
+
+    Returns:
+        One figure with a slider below it.
+
+    Raises:
+        ValueError: Numbers of frames and values differ, or frames differ in their traces.
+    """
+    if not frames or len(frames) != len(values):
+        counts = f"{len(frames)} and {len(values)}"
+        raise ValueError(f"frames and values must have the same length of at least 1, got {counts}")
+    if len({len(frame.data) for frame in frames}) != 1:
+        raise ValueError(
+            "frames must all hold the same number of traces; add empty traces where one is missing"
+        )
+    if not 0 <= active < len(frames):
+        raise ValueError(f"active must be a position from 0 to {len(frames) - 1}, got {active}")
+    names = [_text(value) for value in values]
+    fig = go.Figure(data=frames[active].data, layout=frames[active].layout)
+    fig.frames = [
+        go.Frame(name=f"{i}", data=frame.data, layout=_changing(frame)) for i, frame in enumerate(frames)
+    ]
+    _fix_ranges(fig, frames)
+    steps = [{"label": name, "method": "animate", "args": _jump_to(i)} for i, name in enumerate(names)]
+    current = {"prefix": f"{label}: ", "suffix": f" {unit}" if unit else "", "font": {"size": 15}}
+    bottom = 130 if any(trace.type == "scatter" for trace in fig.data) else 90
+    fig.update_layout(
+        margin_b=bottom,
+        sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": bottom - 85}}],
+    )
+    return fig
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def _jump_to(position: int) -> list:
+    frame = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}, "transition": {"duration": 0}}
+    return [[f"{position}"], frame]
+
+
+def _changing(frame: go.Figure) -> dict:
+    layout = frame.layout.to_plotly_json()
+    return {key: layout[key] for key in ("title", "annotations", "shapes") if key in layout}
+
+
+def _fix_ranges(fig: go.Figure, frames: Sequence[go.Figure]) -> None:
+    """Hold every axis still while the slider moves."""
+    spans: dict[tuple[str, str], list[float]] = {}
+    for trace in (trace for frame in frames for trace in frame.data):
+        if trace.type not in ("scatter", "bar", "scatter3d", "surface", "mesh3d", "cone"):
+            continue
+        for axis in ("x", "y", "z"):
+            values = _numbers(trace[axis]) if axis in trace else np.array([])
+            if trace.type == "bar" and axis == "y":
+                values = np.append(values, 0.0)
+            if values.size:
+                place = (trace["scene"] or "scene") if "scene" in trace else (trace[f"{axis}axis"] or axis)
+                spans.setdefault((place, axis), []).extend([values.min(), values.max()])
+    for (place, axis), ends in spans.items():
+        name = f"{axis}axis"
+        target = fig.layout[place][name] if place.startswith("scene") else fig.layout[name + place[1:]]
+        if target.range is None and target.type != "category":
+            target.range = _padded(min(ends), max(ends), target.type == "log")
+
+
+def _numbers(values: Any) -> np.ndarray:
+    array = np.asarray([] if values is None else values).ravel()
+    return array[np.isfinite(array)] if array.dtype.kind in "fiu" else np.array([])
+
+
+def _padded(low: float, high: float, log: bool) -> list[float]:
+    if log:
+        low, high = np.log10(max(low, 1e-300)), np.log10(max(high, 1e-300))
+    pad = 0.05 * (high - low) or 0.5
+    return [float(low - pad), float(high + pad)]
+
+
+def irreps_diagram(irreps: str | o3.Irreps, *, values: Float[Any, " dim"] | None = None) -> go.Figure:
+    """Draw what a feature holds: a cell for each degree l and parity, coloured by how many numbers are in it.
+
+    Args:
+        irreps: For example "32x0e + 16x1o + 8x2e".
+        values: (dim,) one feature in the order of `irreps`; cells are then coloured by its root mean square,
+            and cells without any signal read 0.
+
+    Returns:
+        A heat map with l from left to right, parity from bottom to top.
+
+    Raises:
+        ValueError: `values` does not have the shape (irreps.dim,).
+    """
+    irreps = o3.Irreps(irreps)
+    data = None if values is None else np.asarray(values, dtype=float)
+    if data is not None and data.shape != (irreps.dim,):
+        raise ValueError(f"values must have shape ({irreps.dim},) for irreps {irreps}, got {data.shape}")
+    columns, rows = list(range(irreps.lmax + 1)), [-1, 1]
+    amount: list[list[float | None]] = [[None] * len(columns) for _ in rows]
+    text = [[""] * len(columns) for _ in rows]
+    for r, parity in enumerate(rows):
+        for l in columns:
+            wanted = [pair for pair in zip(irreps, irreps.slices(), strict=True) if pair[0].ir == (l, parity)]
+            if wanted:
+                amount[r][l], text[r][l] = _cell(wanted, data)
+    return _grid(columns, [_PARITY[p] for p in rows], amount, text, "numbers" if data is None else "rms")
+
+
+def _cell(wanted: list, data: np.ndarray | None) -> tuple[float, str]:
+    copies = sum(mul_ir.mul for mul_ir, _ in wanted)
+    name = f"<b>{copies}×{wanted[0][0].ir}</b><br>"
+    if data is None:
+        count = sum(mul_ir.dim for mul_ir, _ in wanted)
+        return count, f"{name}{count} number{'s' if count > 1 else ''}"
+    size = float(np.sqrt(np.mean(np.concatenate([data[part] for _, part in wanted]) ** 2)))
+    return size, f"{name}{size:.2g}" if size > 1e-10 else f"{name}0"
+
+
+def _grid(columns: list[int], rows: list[str], amount: list, text: list, name: str) -> go.Figure:
+    heat = go.Heatmap(
+        x=[f"l = {l}" for l in columns],
+        y=rows,
+        z=amount,
+        text=text,
+        texttemplate="%{text}",
+        colorscale=[[0, "#DCEBF5"], [1, OKABE_ITO["blue"]]],
+        zmin=0,
+        xgap=3,
+        ygap=3,
+        colorbar={"title": {"text": name}},
+        hovertemplate="%{text}<extra></extra>",
+    )
+    layout = {"template": TEMPLATE, "height": 280, "xaxis_showgrid": False, "yaxis_showgrid": False}
+    return go.Figure(heat, layout)
+
+
+def learning_curve(
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    by: str | None = None,
+    x_label: str | None = None,
+    y_label: str | None = None,
+) -> go.Figure:
+    """Draw error against training size, both logarithmic: mean over seeds, bars from smallest to largest.
+
+    Args:
+        table: One row for each run.
+        x: Column of the training size.
+        y: Column of the error, all positive.
+        by: Column that names the model: one line for each of its values, in order of appearance.
+        x_label: Axis title with unit; the column's name if left out.
+        y_label: The same for the error.
+
+    Returns:
+        A figure with one line for each model.
+
+    Raises:
+        ValueError: A column is missing, or the values cannot stand on a logarithmic axis.
+    """
+    for column in (x, y) if by is None else (x, y, by):
+        if column not in table:
+            raise ValueError(f"table has no column {column!r}; it has {', '.join(map(str, table.columns))}")
+    if not ((table[x] > 0).all() and (table[y] > 0).all()):
+        raise ValueError(f"columns {x!r} and {y!r} must be positive numbers: both axes are logarithmic")
+    groups = [("", table)] if by is None else table.groupby(by, sort=False)
+    fig = go.Figure(layout={"template": TEMPLATE, "showlegend": by is not None})
+    for name, part in groups:
+        runs = part.groupby(x)[y].agg(["mean", "min", "max"])
+        bars = {
+            "array": runs["max"] - runs["mean"],
+            "arrayminus": runs["mean"] - runs["min"],
+            "symmetric": False,
+        }
+        fig.add_scatter(x=runs.index, y=runs["mean"], error_y=bars, name=str(name), mode="lines+markers")
+    fig.update_xaxes(type="log", title_text=x_label or x)
+    fig.update_yaxes(type="log", title_text=y_label or y)
+    return fig
