@@ -1,0 +1,166 @@
+"""Phonons of cubic crystals: PBEsol by GPAW and phonopy. Saves a crystal at a time; resumes.
+
+    python reference_data/crystals.py            # all that are missing
+    python reference_data/crystals.py Si MgO     # these
+    python reference_data/crystals.py --part 0/2 # every second one, for two processes on two cores
+
+For each crystal: an equation of state in the primitive cell gives the lattice constant, then the displaced
+supercells that symmetry leaves are computed. `crystals/NAME.json` holds lattice constant (Å), bulk modulus
+(GPa), cell, displacements (Å), forces (eV/Å) and settings; everything else (bands, DoS) follows from these.
+All structures are cubic without a free coordinate, so no relaxation is needed.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+from ase.build import bulk
+from ase.eos import EquationOfState
+from phonopy import Phonopy
+from phonopy.structure.atoms import PhonopyAtoms
+
+FOLDER = Path(__file__).parent / "crystals"
+WORKER = Path(__file__).parent / "gpaw_worker.py"
+SYSTEM_PYTHON = "/usr/bin/python3"
+FIRST_ROW = {"H", "B", "C", "N", "O", "F"}  # hard setups: a higher plane-wave cutoff
+DISPLACEMENT = 0.015  # Å
+
+
+def catalogue():
+    """{name: row} of crystals.csv, where `start` is a first guess of the lattice constant in Å.
+
+    The structure types take turns in the file, so that an early stop leaves a spread sample.
+    """
+    with open(Path(__file__).with_suffix(".csv"), encoding="utf-8") as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def primitive(name, kind, a):
+    """The primitive cell of a cubic structure type."""
+    if kind == "fluorite" and name.split("2")[0] in {"Li", "Na", "K", "Be", "Mg", "Rb"}:  # antifluorite
+        cation, anion = name.split("2")
+        return bulk(f"{anion}{cation}2", "fluorite", a=a)
+    if kind == "perovskite":
+        sites = [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)]
+        return Atoms(name, scaled_positions=sites, cell=[a] * 3, pbc=True)
+    if kind == "halfheusler":  # the atom at the middle has both others as tetrahedral neighbours
+        cell = a / 2 * (1 - np.eye(3))
+        anion_in_the_middle = name in {"LiZnAs", "LiMgAs", "LiMgP"}
+        fractions = (0.5, 0.0, 0.25) if anion_in_the_middle else (0.5, 0.25, 0.0)
+        return Atoms(name, scaled_positions=[[x] * 3 for x in fractions], cell=cell, pbc=True)
+    return bulk(name, kind, a=a)
+
+
+def evaluate(cells, metal):
+    """Energies (eV) and forces (eV/Å) of a list of ase.Atoms by the GPAW worker, and the settings."""
+    settings = {
+        "code": "GPAW",
+        "functional": "PBEsol",
+        "setups": "PBE",
+        "cutoff_eV": 520.0 if FIRST_ROW & set(cells[0].get_chemical_symbols()) else 420.0,
+        "kpoint_spacing": 0.20 if metal else 0.30,  # 1/Å, with the factor 2π
+    }
+    job = {
+        "cells": [
+            {"symbols": c.get_chemical_symbols(), "cell": c.cell.tolist(), "positions": c.positions.tolist()}
+            for c in cells
+        ],
+        "cutoff": settings["cutoff_eV"],
+        "kpoint_spacing": settings["kpoint_spacing"],
+        "metal": metal,
+    }
+    run = subprocess.run(
+        [SYSTEM_PYTHON, WORKER], input=json.dumps(job), capture_output=True, text=True, timeout=3600
+    )
+    if run.returncode:
+        raise RuntimeError(run.stderr[-400:])
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")], settings
+
+
+def lattice_constant(name, kind, a, metal):
+    """Minimum of a five-point Birch–Murnaghan curve, moved until it lies inside the points: a (Å), B (GPa)."""
+    for _ in range(4):
+        cells = [primitive(name, kind, a * s) for s in (0.97, 0.985, 1.0, 1.015, 1.03)]
+        results, _ = evaluate(cells, metal)
+        fit = EquationOfState(
+            [c.get_volume() for c in cells], [r["energy"] for r in results], eos="birchmurnaghan"
+        )
+        volume, _, modulus = fit.fit()
+        new = a * (volume / cells[2].get_volume()) ** (1 / 3)
+        if abs(new / a - 1) < 0.025:
+            return new, modulus / units.GPa
+        a = new
+    raise RuntimeError(f"{name}: no minimum of the energy found near {a:.2f} Å")
+
+
+def phonons(name, kind, a, metal):
+    """Forces in the displaced supercells that symmetry leaves."""
+    cell = primitive(name, kind, a)
+    repeats = 3 if kind in {"fcc", "bcc"} else 2
+    unit = PhonopyAtoms(
+        cell.get_chemical_symbols(), cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
+    )
+    phonopy = Phonopy(unit, repeats * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
+    phonopy.generate_displacements(distance=DISPLACEMENT)
+    supercells = [
+        Atoms(s.symbols, scaled_positions=s.scaled_positions, cell=s.cell, pbc=True)
+        for s in phonopy.supercells_with_displacements
+    ]
+    results, settings = evaluate(supercells, metal)
+    return {
+        "symbols": cell.get_chemical_symbols(),
+        "cell": cell.cell.array.round(8).tolist(),
+        "scaled_positions": cell.get_scaled_positions().round(8).tolist(),
+        "repeats": repeats,
+        "displacements": [
+            {
+                "atom": int(d["number"]),
+                "displacement": np.round(d["displacement"], 8).tolist(),
+                "forces": r["forces"],
+            }
+            for d, r in zip(phonopy.dataset["first_atoms"], results, strict=True)
+        ],
+        "settings": settings,
+    }
+
+
+def compute(name, row):
+    """One crystal, from a starting lattice constant to its JSON file, written whole or not at all."""
+    begin, kind, metal = time.time(), row["structure"], row["metal"] == "yes"
+    a, modulus = lattice_constant(name, kind, float(row["start"]), metal)
+    record = {
+        "name": name,
+        "structure": kind,
+        "metal": metal,
+        "lattice_constant": round(a, 5),
+        "bulk_modulus": round(modulus, 3),
+    }
+    record |= phonons(name, kind, a, metal) | {"seconds": round(time.time() - begin)}
+    partial = FOLDER / f"{name}.tmp"
+    partial.write_text(json.dumps(record))
+    partial.rename(FOLDER / f"{name}.json")
+    print(f"{name} {kind} a = {a:.4f} Å, B = {modulus:.0f} GPa, {record['seconds']} s", flush=True)
+
+
+def main(arguments):
+    """Compute what is missing; a crystal that fails is named and passed over."""
+    crystals, part, parts = catalogue(), 0, 1
+    if "--part" in arguments:
+        part, parts = map(int, arguments[arguments.index("--part") + 1].split("/"))
+    wanted = [a for a in arguments if a in crystals] or list(crystals)[part::parts]
+    FOLDER.mkdir(exist_ok=True)
+    for name in wanted:
+        if not (FOLDER / f"{name}.json").exists():
+            try:
+                compute(name, crystals[name])
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                print(f"{name} failed: {error}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
