@@ -1,0 +1,243 @@
+"""Transformations of structures: rotate, invert, translate, permute, repeat, deform.
+
+Each takes an ``ase.Atoms`` or a graph of `tutorial_utils.graphs.to_graph` and returns a transformed copy
+of the same type.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from ase import Atoms
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from tutorial_utils.graphs import FIELDS
+
+Structure = TypeVar("Structure", Atoms, Data)
+
+
+def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
+    """Draw a rotation, every orientation equally likely.
+
+    Args:
+        rng: numpy's random generator, ``np.random.default_rng(seed)``.
+
+    Returns:
+        Orthogonal matrix of determinant +1, from the QR decomposition of a Gaussian matrix
+        (Mezzadri, arXiv:math-ph/0609050).
+    """
+    Q, triangle = np.linalg.qr(rng.normal(size=(3, 3)))
+    Q = Q * np.sign(np.diag(triangle))
+    return Q * np.linalg.det(Q).round()
+
+
+def rotate(structure: Structure, R: Float[np.ndarray, "3 3"]) -> Structure:
+    """Turn positions and cell, r -> R r; what is attached to the structure is not turned.
+
+    Args:
+        structure: atoms, a graph or a batch.
+        R: orthogonal matrix; its determinant may be -1, a mirror or a rotation with inversion.
+
+    Returns:
+        A copy; targets of a graph (a dipole, forces) and arrays of the atoms stay as they were.
+
+    Raises:
+        ValueError: where R is not orthogonal.
+    """
+    R = np.asarray(R, dtype=float)
+    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6):
+        raise ValueError(f"R: expected an orthogonal matrix (3, 3), got {R.tolist()}")
+    return _linear(structure, R)
+
+
+def invert(structure: Structure) -> Structure:
+    """Invert positions and cell through the origin, r -> -r; see `rotate`."""
+    return _linear(structure, -np.eye(3))
+
+
+def translate(structure: Structure, shift: Float[np.ndarray, "3"]) -> Structure:
+    """Move all atoms by the same vector, r -> r + shift; atoms are not wrapped into the cell.
+
+    Args:
+        structure: atoms, a graph or a batch.
+        shift: Å.
+
+    Returns:
+        A copy.
+
+    Raises:
+        ValueError: where the shift is no finite vector.
+    """
+    shift = np.asarray(shift, dtype=float)
+    if shift.shape != (3,) or not np.isfinite(shift).all():
+        raise ValueError(f"shift: expected a finite vector (3,) in Å, got {shift.tolist()}")
+    return _displaced(structure, shift)
+
+
+def permute(structure: Structure, order: Int[np.ndarray, "atoms"]) -> Structure:
+    """Put the atoms in another order: atom k of the result is atom ``order[k]``.
+
+    Args:
+        structure: atoms or a graph.
+        order: each index once.
+
+    Returns:
+        A copy; what belongs to an atom (number, forces) goes with it, and edges stay in their order.
+
+    Raises:
+        ValueError: where the order is no permutation, or the structure is a batch.
+    """
+    order = np.asarray(order)
+    atoms = len(positions_of(structure))
+    if order.shape != (atoms,) or sorted(order.tolist()) != list(range(atoms)):
+        raise ValueError(f"order: expected each of 0 to {atoms - 1} once, got {order.tolist()}")
+    if isinstance(structure, Atoms):
+        return structure[order.astype(int)]
+    _refuse_batch(structure)
+    graph, index = structure.clone(), torch.as_tensor(order, dtype=torch.int64, device=structure.pos.device)
+    for name, value in structure.items():
+        whole = name.startswith("edge_") or name in ("cell", "pbc")
+        if isinstance(value, Tensor) and not whole and value.ndim and value.shape[0] == atoms:
+            graph[name] = value[index]
+    graph.edge_index = torch.argsort(index)[structure.edge_index]
+    return graph
+
+
+def supercell(structure: Structure, repeats: int | Sequence[int]) -> Structure:
+    """Repeat a periodic structure along its lattice vectors; the crystal stays the same.
+
+    Args:
+        structure: atoms or a graph, periodic along each repeated direction.
+        repeats: copies along each of the three lattice vectors, or one number for all.
+
+    Returns:
+        A copy, copies of the cell one after the other as in ``ase.Atoms.repeat``; a graph comes
+        without its targets, since an energy would grow and a density would not.
+
+    Raises:
+        ValueError: for repeats below one, or along a direction that is not periodic, or a batch.
+    """
+    numbers = np.broadcast_to(np.asarray(repeats), (3,))
+    if numbers.dtype.kind != "i" or (numbers < 1).any() or (numbers[~pbc_of(structure)] > 1).any():
+        raise ValueError(
+            f"repeats: expected whole numbers above zero, and 1 where pbc={pbc_of(structure).tolist()} "
+            f"is False; got {np.asarray(repeats).tolist()}"
+        )
+    if isinstance(structure, Atoms):
+        return structure.repeat(tuple(int(n) for n in numbers))
+    _refuse_batch(structure)
+    return _graph_supercell(structure, torch.tensor(numbers.copy()))
+
+
+def _graph_supercell(graph: Data, repeats: Int[Tensor, "3"]) -> Data:
+    """Repeat atoms and edges; an edge that leaves a copy of the cell ends in the next one."""
+    atoms, device = len(graph.pos), graph.pos.device
+    repeats = repeats.to(device)
+    # copies (copies, 3): place of each copy, last direction fastest
+    copies = torch.cartesian_prod(*(torch.arange(int(n), device=device) for n in repeats)).reshape(-1, 3)
+    target = copies[:, None] + graph.edge_shift  # (copies, edges, 3)
+    place = target % repeats
+    copy_of = (place[..., 0] * repeats[1] + place[..., 1]) * repeats[2] + place[..., 2]
+    neighbour = copy_of * atoms + graph.edge_index[0]
+    centre = torch.arange(len(copies), device=device)[:, None] * atoms + graph.edge_index[1]
+    pos = graph.pos + (copies.to(graph.cell.dtype) @ graph.cell[0])[:, None]
+    return Data(
+        pos=pos.reshape(-1, 3),
+        atomic_numbers=graph.atomic_numbers.repeat(len(copies)),
+        edge_index=torch.stack([neighbour.flatten(), centre.flatten()]),
+        edge_shift=torch.div(target, repeats, rounding_mode="floor").reshape(-1, 3),
+        cell=graph.cell * repeats[:, None],
+        pbc=graph.pbc.clone(),
+    )
+
+
+def _linear(structure: Structure, A: np.ndarray) -> Structure:
+    """Apply a matrix to positions and cell."""
+    if isinstance(structure, Atoms):
+        atoms = structure.copy()
+        atoms.set_cell(structure.cell[:] @ A.T)
+        atoms.positions = structure.positions @ A.T
+        return atoms
+    _check_fields(structure)
+    graph = structure.clone()
+    matrix = torch.as_tensor(A).to(structure.pos)
+    graph.pos, graph.cell = structure.pos @ matrix.T, structure.cell @ matrix.T
+    return graph
+
+
+def _displaced(structure: Structure, displacements: np.ndarray) -> Structure:
+    """Move each atom, displacements (atoms, 3) or (3,) in Å."""
+    if isinstance(structure, Atoms):
+        atoms = structure.copy()
+        atoms.positions = structure.positions + displacements
+        return atoms
+    _check_fields(structure)
+    graph = structure.clone()
+    graph.pos = structure.pos + torch.as_tensor(displacements).to(structure.pos)
+    return graph
+
+
+def deform(structure: Structure, rng: np.random.Generator) -> Structure:
+    """Strain a structure and displace its atoms by a few hundredths, so that no symmetry is left.
+
+    Args:
+        structure: atoms or a graph; its edges stay.
+        rng: numpy's random generator.
+
+    Returns:
+        A copy, strained by 3 % and with its atoms displaced by 0.05 Å (standard deviations).
+    """
+    strained = _linear(structure, np.eye(3) + 0.03 * rng.normal(size=(3, 3)))
+    return _displaced(strained, 0.05 * rng.normal(size=(len(positions_of(structure)), 3)))
+
+
+def reimage(structure: Structure, cells: Int[np.ndarray, "atoms 3"]) -> Structure:
+    """Put each atom on one of its own periodic images; the crystal stays the same.
+
+    Args:
+        structure: atoms or a graph.
+        cells: lattice vectors to move by, whole numbers, zero where nothing repeats.
+
+    Returns:
+        A copy; the cell shifts of a graph's edges follow, so that its edge vectors do not change.
+    """
+    if isinstance(structure, Atoms):
+        return _displaced(structure, cells @ structure.cell[:])
+    moves = torch.as_tensor(cells, device=structure.pos.device)
+    graph = _displaced(structure, cells @ structure.cell[0].detach().cpu().numpy())
+    neighbour, centre = structure.edge_index
+    graph.edge_shift = structure.edge_shift - moves[neighbour] + moves[centre]
+    return graph
+
+
+def positions_of(structure: Atoms | Data) -> Any:
+    """Give the positions (atoms, 3) of atoms or of a graph, Å."""
+    if isinstance(structure, Atoms):
+        return structure.positions
+    _check_fields(structure)
+    return structure.pos
+
+
+def pbc_of(structure: Atoms | Data) -> np.ndarray:
+    """Give the periodic directions (3,) of atoms or of a graph."""
+    if isinstance(structure, Atoms):
+        return np.array(structure.pbc)
+    _check_fields(structure)
+    return structure.pbc[0].cpu().numpy()
+
+
+def _check_fields(structure: object) -> None:
+    missing = [name for name in FIELDS if not isinstance(structure, Data) or name not in structure]
+    if missing:
+        raise ValueError(
+            f"structure: expected an ase.Atoms or a graph of tutorial_utils.graphs.to_graph, got "
+            f"{type(structure).__name__} without {missing}"
+        )
+
+
+def _refuse_batch(structure: Data) -> None:
+    if isinstance(structure, Batch):
+        raise ValueError("structure: one structure at a time, not a batch; use batch.to_data_list()")
