@@ -1,0 +1,203 @@
+"""One training loop for every model of the course, with its history and checkpoints."""
+
+import copy
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.loader import DataLoader
+from tqdm.auto import tqdm
+
+Loss = Callable[[nn.Module, Batch], Tensor]
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training leaves behind besides the weights.
+
+    Attributes:
+        train: mean loss over the training graphs, one number an epoch, in the loss's unit.
+        valid: mean loss over the validation graphs after each epoch; empty if there were none.
+        best_epoch: the epoch (from 0) whose weights the model holds now.
+    """
+
+    train: list[float]
+    valid: list[float]
+    best_epoch: int
+
+
+def fit(
+    model: nn.Module,
+    loss: Loss,
+    *,
+    train: Sequence[Data],
+    valid: Sequence[Data],
+    epochs: int,
+    learning_rate: float = 1e-2,
+    batch_size: int = 32,
+    patience: int | None = None,
+    max_steps: int | None = None,
+    seed: int = 0,
+    quiet: bool = False,
+) -> History:
+    """Train a model with Adam; at the end it is in eval mode and holds its best weights on `valid`.
+
+    Args:
+        model: changed in place; batches go to the device of its parameters, dtypes stay as they are.
+        loss: `loss(model, batch)` gives a scalar, a mean over the batch.
+        train: training graphs, shuffled anew in each epoch.
+        valid: validation graphs, their loss picks the best epoch; if empty, the last weights stay.
+        epochs: passes through `train`.
+        learning_rate: Adam's step.
+        batch_size: graphs a step.
+        patience: stop when `valid` has not improved for so many epochs; None: never.
+        max_steps: stop after so many steps, whatever part of an epoch that is; None: never.
+        seed: of the shuffling (initial weights are the caller's).
+        quiet: show no progress bar (there is none in automatic runs anyway).
+
+    Returns:
+        the history.
+
+    Raises:
+        ValueError: if there is nothing to train on, or nothing to be patient about.
+        FloatingPointError: if the loss is no longer finite.
+    """
+    steps_left = epochs * len(train) if max_steps is None else max_steps  # more than enough, or as told
+    _check(train=train, valid=valid, epochs=epochs, max_steps=steps_left, patience=patience)
+    shuffle = torch.Generator().manual_seed(seed)
+    batches = DataLoader(list(train), batch_size=batch_size, shuffle=True, generator=shuffle)
+    valid_batches = list(DataLoader(list(valid), batch_size=batch_size))  # collated once: never shuffled
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    history = History(train=[], valid=[], best_epoch=0)
+    with tqdm(total=epochs, disable=quiet or not _somebody_watches(), leave=False, unit="epoch") as bar:
+        for epoch in range(epochs):
+            history.train.append(_train_epoch(model, loss, islice(batches, steps_left), optimizer))
+            steps_left -= len(batches)
+            if valid:
+                history.valid.append(_mean_loss(model, loss, valid_batches))
+            best_epoch = history.valid.index(min(history.valid)) if valid else epoch
+            if best_epoch == epoch:
+                best_weights = copy.deepcopy(model.state_dict())
+            bar.set_postfix_str(_progress(history), refresh=False)
+            bar.update()
+            if steps_left <= 0 or (patience is not None and epoch - best_epoch >= patience):
+                break
+    model.load_state_dict(best_weights)
+    model.eval()
+    return History(history.train, history.valid, best_epoch)
+
+
+def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
+    """Save weights and metadata; the file appears whole or not at all.
+
+    Args:
+        path: file to write, by custom with the ending .pt.
+        model: its state_dict is saved, not its code.
+        metadata: numbers, strings, tensors, and lists or dicts of these.
+
+    Raises:
+        ValueError: if the metadata cannot be read back without running code from the file.
+    """
+    path = Path(path)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        torch.save({"weights": model.state_dict(), "metadata": metadata}, temporary)
+        torch.load(temporary, weights_only=True)
+        os.replace(temporary, path)
+    except pickle.UnpicklingError as reason:
+        raise ValueError(
+            f"metadata: only numbers, strings, tensors, lists and dicts can be saved, not {metadata}"
+        ) from reason
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | Path, model: nn.Module) -> dict[str, Any]:
+    """Load weights into a model of the same architecture and return the metadata.
+
+    Raises:
+        ValueError: if the file is no checkpoint, or of another architecture.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"path: there is no checkpoint {path}; train first, then training.save(path, model)")
+    try:
+        stored = torch.load(path, weights_only=True, map_location=_device(model))
+        weights, metadata = stored["weights"], stored["metadata"]
+    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as reason:
+        raise ValueError(f"path: {path} is not a checkpoint written whole by training.save") from reason
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as reason:  # torch lists the missing, unexpected and misshapen weights
+        raise ValueError(f"model: not built like the one saved in {path}. {reason}") from reason
+    return metadata
+
+
+def _train_epoch(
+    model: nn.Module, loss: Loss, batches: Iterable[Batch], optimizer: torch.optim.Optimizer
+) -> float:
+    model.train()
+    device = _device(model)
+    total, graphs = 0.0, 0
+    for batch in batches:
+        optimizer.zero_grad()
+        value = loss(model, batch.to(device))
+        if not torch.isfinite(value):
+            raise FloatingPointError(
+                f"the loss became {value.item()}: try a smaller learning_rate, "
+                "and look for NaN in the targets and for atoms at zero distance"
+            )
+        value.backward()
+        optimizer.step()
+        total += value.item() * batch.num_graphs
+        graphs += batch.num_graphs
+    return total / graphs
+
+
+def _mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> float:
+    model.eval()
+    device = _device(model)
+    total, graphs = 0.0, 0
+    for batch in batches:
+        # no torch.no_grad(): a loss on forces differentiates the energy
+        total += loss(model, batch.to(device)).item() * batch.num_graphs
+        graphs += batch.num_graphs
+    return total / graphs
+
+
+def _check(
+    *, train: Sequence[Data], valid: Sequence[Data], epochs: int, max_steps: int, patience: int | None
+) -> None:
+    if len(train) == 0:
+        raise ValueError("train: expected a list with at least one graph, got an empty one")
+    if epochs < 1:
+        raise ValueError(f"epochs: expected at least 1, got {epochs}")
+    if max_steps < 1:
+        raise ValueError(f"max_steps: expected at least 1, got {max_steps}")
+    if patience is not None and len(valid) == 0:
+        raise ValueError("patience: waits for the loss on `valid`, but valid is empty; give some graphs")
+
+
+def _progress(history: History) -> str:
+    valid = f", valid {history.valid[-1]:.3g}" if history.valid else ""
+    return f"train {history.train[-1]:.3g}{valid}"
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _somebody_watches() -> bool:
+    """Tell a person's notebook or terminal from an automatic run, whose stored output a bar would spoil."""
+    ipython = sys.modules.get("IPython")
+    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+    if kernel is None:
+        return sys.stderr.isatty()
+    return getattr(kernel, "_allow_stdin", True)  # nbclient and nbval forbid questions to the user
