@@ -44,7 +44,8 @@ nbval: venv
 	    -n $(WORKERS) --dist loadfile $(NOTEBOOK)
 
 book: venv
-	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going --path-output $(BUILD)
+	$(BIN)/python tools/vendor.py
+	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
 
 browser: browser-venv
 	$(BIN)/pytest tests/browser -n $(WORKERS)

@@ -33,7 +33,7 @@ CELL_TIMEOUT = 600  # seconds
 BOX = re.compile(r"<!-- measured -->.*?<!-- /measured -->", re.S)
 
 
-class Rejected(Exception):
+class NotStored(Exception):
     """A notebook that must not be stored; the message says which cell and why."""
 
 
@@ -161,7 +161,7 @@ def split_lines(notebook: NotebookNode) -> NotebookNode:
 
 
 def execute(path: Path) -> Measured:
-    """Run one notebook and store it, or leave it as it was and raise Rejected."""
+    """Run one notebook and store it, or leave it as it was and raise NotStored."""
     content = json.loads(path.read_text(encoding="utf-8"))
     name_cells(content)
     notebook = nbformat.v4.rwbase.rejoin_lines(nbformat.from_dict(content))
@@ -174,7 +174,7 @@ def execute(path: Path) -> Measured:
     if problem:
         if expected is not None:
             EXPECTED.write_bytes(expected)  # numbers of a run that is not stored
-        raise Rejected(f"{path}: not stored. {problem}")
+        raise NotStored(f"{path}: not stored. {problem}")
     tidy(notebook)
     store_measured(notebook, measured)
     write(split_lines(notebook), path)
@@ -189,8 +189,9 @@ def all_notebooks(paths: list[Path]) -> list[Path]:
 
 def main() -> int:
     """Execute the notebooks named; 1 if one of them was not stored."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="*", type=Path, default=[ROOT / "notebooks", ROOT / "book/conventions.ipynb"])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = [ROOT / "notebooks", ROOT / "book/conventions.ipynb"]
+    parser.add_argument("paths", nargs="*", type=Path, default=default)
     os.environ.update(KERNEL)
     if hasattr(os, "sched_setaffinity"):  # Linux: the kernels inherit it
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
@@ -198,7 +199,7 @@ def main() -> int:
     for path in all_notebooks(parser.parse_args().paths):
         try:
             print(f"{path.name}: {execute(path)}", flush=True)
-        except Rejected as problem:
+        except NotStored as problem:
             print(problem, file=sys.stderr)
             bad += 1
     return bad > 0

@@ -117,7 +117,7 @@ def run_all(workers: int) -> dict[str, bool]:
 
 def main() -> int:
     """Run all parts and print the summary; 0 if all passed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--workers", type=int, default=2, help="processes at once (default 2)")
     workers = parser.parse_args().workers
     LOGS.mkdir(parents=True, exist_ok=True)
