@@ -1,9 +1,9 @@
-"""Bring the JavaScript that figures and formulas need, for the book and for JupyterLab, so that both work offline.
+"""Bring the JavaScript of figures and formulas to the book and to JupyterLab, so that both work offline.
 
     python tools/vendor.py
 
-plotly.js comes out of the installed plotly, 3Dmol.js and MathJax from npm, held against their checksums. They go to
-book/_static/vendor (never committed); JupyterLab's copy of 3Dmol.js goes into the environment's share folder.
+plotly.js comes out of the installed plotly, 3Dmol.js and MathJax from npm, held against their checksums. They go
+to book/_static/vendor (never committed); JupyterLab's copy of 3Dmol.js goes into the environment's share folder.
 Takes no time where that is done already.
 """
 
@@ -42,7 +42,9 @@ PACKAGES = {
 
 def main() -> None:
     """Fill both places, unless they were filled from the same versions before."""
-    wanted = "\n".join([f"plotly {version('plotly')}", *(f"{name} {entry[0]}" for name, entry in PACKAGES.items())])
+    wanted = "\n".join(
+        [f"plotly {version('plotly')}", *(f"{name} {entry[0]}" for name, entry in PACKAGES.items())]
+    )
     stamp = VENDOR / "versions.txt"
     lab_copy = LAB / "3Dmol-min.js"
     if stamp.exists() and stamp.read_text() == wanted and lab_copy.exists():
@@ -66,7 +68,9 @@ def take(package: str, checksum: str, places: dict[str, str]) -> None:
         (archive,) = Path(folder).glob("*.tgz")
         found = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
         if found != checksum:
-            raise SystemExit(f"{package}: the archive from npm has checksum sha512-{found}, expected sha512-{checksum}")
+            raise SystemExit(
+                f"{package}: the archive from npm has checksum sha512-{found}, expected sha512-{checksum}"
+            )
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
         for source, target in places.items():
@@ -83,7 +87,9 @@ def pack(package: str, folder: str) -> None:
         command = [shutil.which("npm") or "npm", "pack", package, "--silent", "--pack-destination", folder]
         code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
     if code:
-        raise SystemExit(f"{package} could not be fetched from npm: is there a network, or a registry in ~/.npmrc?")
+        raise SystemExit(
+            f"{package} could not be fetched from npm: is there a network, or a registry in ~/.npmrc?"
+        )
 
 
 def copy(source: Path, target: Path) -> None:

@@ -1,11 +1,13 @@
-"""How the book shows a stored plotly figure: a named place, its alternative text, and its data.
+"""How the book shows stored plotly figures, and the package's docstrings.
 
-Registered as a `myst_nb.mime_renderers` entry point; book/_static/offline.js draws the figure in the reader's browser.
+A figure becomes a named place with its alternative text and its data (an entry point of myst_nb), which
+book/_static/offline.js draws in the reader's browser. Docstrings are read as plain text (a Sphinx extension).
 """
 
 import hashlib
 import html
 import json
+import re
 from typing import Any
 
 from docutils import nodes
@@ -56,3 +58,36 @@ def figure_html(figure: dict[str, Any]) -> str:
         f'style="height:{height}px"></div>'
         f'<script type="application/json">{text}</script></div>'
     )
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Let Sphinx read docstrings as plain text with `code` in single backticks.
+
+    Args:
+        app: The Sphinx application.
+
+    Returns:
+        That pages may be read in parallel.
+    """
+    # before napoleon (500), which finds the sections and adds reStructuredText of its own
+    app.connect("autodoc-process-docstring", _escape, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Keep |f|, *, a_ and `x` from being taken for markup; literal blocks and examples stay as they are."""
+    margin = None  # of the paragraph whose literal block we are in
+    for i, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip())
+        if margin is not None and line.strip() and indent <= margin:
+            margin = None
+        if margin is None and not line.lstrip().startswith(">>>"):
+            lines[i] = "".join(_plain(part) for part in re.split(r"(``?[^`]+``?)", line))
+            if line.rstrip().endswith("::"):
+                margin = indent
+
+
+def _plain(part: str) -> str:
+    if part.startswith("`") and part.endswith("`") and len(part) > 2:
+        return f"``{part.strip('`')}``"
+    return re.sub(r"([|*\\]|(?<=\w)_(?!\w))", r"\\\1", part)

@@ -1,0 +1,61 @@
+/* Draws the stored figures with the book's own copies of plotly.js and 3Dmol.js: nothing is asked of the network. */
+(function () {
+  "use strict";
+  const vendor = new URL("vendor/", document.currentScript.src).href;
+  const loading = {};
+
+  function load(name) {
+    loading[name] = loading[name] || new Promise(function (resolve, reject) {
+      const tag = document.createElement("script");
+      tag.src = vendor + name;
+      tag.onload = resolve;
+      tag.onerror = reject;
+      document.head.appendChild(tag);
+    });
+    return loading[name];
+  }
+
+  // structures ask for this promise; 3Dmol.js comes when the first one does
+  Object.defineProperty(window, "$3Dmolpromise", {get: function () { return load("3Dmol-min.js"); }});
+
+  function ink() {
+    return document.documentElement.dataset.theme === "dark" ? "#d5d9e0" : "#33373d";
+  }
+
+  function draw(place) {
+    const figure = JSON.parse(place.nextElementSibling.textContent);
+    const config = Object.assign({}, figure.config, {responsive: true, displayModeBar: false});
+    figure.layout.font = Object.assign({color: ink()}, figure.layout.font);
+    load("plotly.min.js").then(function () {
+      return Plotly.newPlot(place, Object.assign(figure, {config: config}));
+    }).then(function () { place.dataset.drawn = "yes"; });
+  }
+
+  // a page may hold many figures: each is drawn when it comes near the window
+  const near = new IntersectionObserver(function (entries) {
+    entries.filter(function (entry) { return entry.isIntersecting; }).forEach(function (entry) {
+      near.unobserve(entry.target);
+      draw(entry.target);
+    });
+  }, {rootMargin: "400px"});
+
+  function recolour() {
+    document.querySelectorAll(".course-plotly[data-drawn]").forEach(function (place) {
+      Plotly.relayout(place, {"font.color": ink()});
+    });
+  }
+
+  // "> **Pitfall.** …" is plain Markdown in the notebooks; here it gets its box
+  function dressQuotes() {
+    document.querySelectorAll("blockquote > :first-child > strong:first-child").forEach(function (word) {
+      const kind = word.textContent.toLowerCase().replace(/[^a-z]+/g, "-").replace(/^-|-$/g, "");
+      word.closest("blockquote").classList.add("box", "box-" + kind);
+    });
+  }
+
+  document.addEventListener("DOMContentLoaded", function () {
+    dressQuotes();
+    document.querySelectorAll(".course-plotly").forEach(function (place) { near.observe(place); });
+    new MutationObserver(recolour).observe(document.documentElement, {attributeFilter: ["data-theme"]});
+  });
+})();
