@@ -1,1 +1,9 @@
-"""To be filled."""
+"""Reference data with its papers: what it is, in which units, who made it, under which licence.
+
+`names()` lists, `card(name)` tells, `load(name)` gives structures and named arrays.
+"""
+
+from tutorial_utils.datasets.cards import Card, card, names
+from tutorial_utils.datasets.loading import Dataset, DatasetError, load
+
+__all__ = ["Card", "Dataset", "DatasetError", "card", "load", "names"]

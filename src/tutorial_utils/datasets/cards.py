@@ -1,0 +1,100 @@
+"""The registry: one card for each dataset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DATA_LICENCE = "CC-BY-4.0"  # of all data made by this course
+
+
+@dataclass(frozen=True)
+class Card:
+    """What has to be known about a dataset before it is used.
+
+    Attributes:
+        name: how `load` finds it.
+        what: one or two sentences, with the limits of the data.
+        units: array name -> unit; `load` insists on exactly these ("positions" live in the structures).
+        licence: SPDX identifier.
+        made_by: the script that makes the file, or the repository and commit it is taken from.
+        file: file name; its ending tells the format (.npz, .json, .xyz).
+        sha256: checksum of the file.
+        url: where a published file is downloaded from; None for files inside the package.
+        reference: DOI or arXiv address of the method or of the data.
+    """
+
+    name: str
+    what: str
+    units: Mapping[str, str]
+    licence: str
+    made_by: str
+    file: str
+    sha256: str
+    url: str | None = None
+    reference: str | None = None
+
+    def __str__(self) -> str:
+        units = ", ".join(f"{array} [{unit}]" if unit else array for array, unit in self.units.items())
+        lines = [self.name, f"  {self.what}", f"  arrays    {units}", f"  licence   {self.licence}"]
+        lines.append(f"  made by   {self.made_by}")
+        if self.reference:
+            lines.append(f"  reference {self.reference}")
+        lines.append(f"  file      {self.url or self.file + ' (inside the package)'}")
+        return "\n".join(lines)
+
+
+_CARDS = (
+    Card(
+        name="ethanol_xtb",
+        what=(
+            "1500 frames of one ethanol molecule from GFN2-xTB molecular dynamics at 500 K, 100 fs apart, "
+            "all turned to one orientation. Polarizabilities by finite field; the minimal basis of GFN2-xTB "
+            "makes them too small."
+        ),
+        units={
+            "positions": "Å",
+            "energy": "eV",
+            "forces": "eV/Å",
+            "dipole": "e·Å",
+            "polarizability": "Å³",
+            "time": "fs",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/ethanol.py",
+        file="ethanol_xtb.npz",
+        sha256="d21de96e5756ea26f751feec7e71873cc7fa7c3652b89b2b19753118b7625ed8",
+        reference="https://doi.org/10.1021/acs.jctc.8b01176",
+    ),
+    Card(
+        name="silicon_md_published",
+        what=(
+            "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
+            "Sign of stress as published."
+        ),
+        units={"positions": "Å", "energy": "eV", "forces": "eV/Å", "stress": "eV/Å³"},
+        licence="MIT",
+        made_by="github.com/mir-group/nequip-tutorial @ 8f90935ba42fd9e03df323cf03428c456d87b881",
+        file="sitraj.xyz",
+        sha256="c08d3771a06beb82b0ed4258f78eecc7ce623f73ca6df20be99bd5722163e770",
+        url=(
+            "https://raw.githubusercontent.com/mir-group/nequip-tutorial/"
+            "8f90935ba42fd9e03df323cf03428c456d87b881/sitraj.xyz"
+        ),
+    ),
+)
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all datasets."""
+    return tuple(known.name for known in _CARDS)
+
+
+def card(name: str) -> Card:
+    """Return the card of a dataset.
+
+    Raises:
+        ValueError: if there is no such dataset.
+    """
+    for known in _CARDS:
+        if known.name == name:
+            return known
+    raise ValueError(f"name: there is no dataset {name!r}; datasets.names() gives {', '.join(names())}")

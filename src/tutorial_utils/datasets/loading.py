@@ -1,0 +1,192 @@
+"""From a card to structures and arrays; the checksum is looked at before anything is read."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pooch
+from ase import Atoms
+from ase.io import iread
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from tutorial_utils.datasets.cards import Card, card
+
+BUNDLED = Path(__file__).parent / "bundled"
+RETRIES = 2  # further attempts of a download, before it is given up
+TIMEOUT = 30  # seconds without an answer
+
+
+class DatasetError(RuntimeError):
+    """A dataset that cannot be had as its card promises; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Structures and the arrays that belong to them.
+
+    Attributes:
+        card: what it is, with units.
+        structures: one `ase.Atoms` for each frame (Å); empty for plain tables.
+        arrays: name -> array, leading axis = frame (or row of the table); units stand on the card.
+    """
+
+    card: Card
+    structures: list[Atoms]
+    arrays: dict[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.arrays:
+            raise ValueError(f"{self.card.name} has no array {name!r}, but {', '.join(self.arrays)}")
+        return self.arrays[name]
+
+    def __len__(self) -> int:
+        return len(self.structures or next(iter(self.arrays.values())))
+
+    def __repr__(self) -> str:
+        kind = "structures" if self.structures else "rows"
+        units = self.card.units
+        arrays = [f"{name} {array.shape} {units[name]}".rstrip() for name, array in self.arrays.items()]
+        return f"{self.card.name}: {len(self)} {kind}; {', '.join(arrays)}"
+
+
+def load(name: str, *, path: str | Path | None = None) -> Dataset:
+    """Load a dataset: from inside the package, from the download folder, or from the web once.
+
+    Args:
+        name: one of `names()`.
+        path: a local copy of the file, where there is no network; it has to have the checksum on the card.
+
+    Returns:
+        structures and arrays, in the units on the card.
+
+    Raises:
+        ValueError: if there is no such dataset.
+        DatasetError: if the file is missing, damaged or out of reach; the message says what to do.
+    """
+    wanted = card(name)
+    if path is not None:
+        file = _verified(wanted, Path(path), cure=f"take the file from {wanted.url or 'the package'} again")
+    elif wanted.url is None:
+        file = bundled(wanted, BUNDLED)
+    else:
+        file = fetch(wanted, download_folder())
+    return read_file(wanted, file)
+
+
+def download_folder() -> Path:
+    """Return where downloads are kept: TUTORIAL_UTILS_DATA if set, else the user's cache folder."""
+    return Path(os.environ.get("TUTORIAL_UTILS_DATA") or pooch.os_cache("tutorial_utils"))
+
+
+def bundled(wanted: Card, folder: Path) -> Path:
+    """Return the verified path of a file that came with the package."""
+    cure = (
+        "reinstall the package (pip install --force-reinstall --no-deps tutorial-utils), or in a clone "
+        f"type: git checkout -- src/tutorial_utils/datasets/bundled/{wanted.file}"
+    )
+    return _verified(wanted, folder / wanted.file, cure=cure)
+
+
+def fetch(wanted: Card, folder: Path) -> Path:
+    """Return the path of a published file in folder; download it unless it lies there whole.
+
+    pooch writes to a temporary name, compares checksums, and only then gives the file its name:
+    a broken download leaves nothing behind, and a damaged file in the folder is replaced.
+    """
+    pooch.get_logger().setLevel("WARNING")
+    store = pooch.create(
+        path=folder,
+        base_url="",
+        registry={wanted.file: f"sha256:{wanted.sha256}"},
+        urls={wanted.file: wanted.url},
+        retry_if_failed=RETRIES,
+    )
+    try:
+        return Path(store.fetch(wanted.file, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)))
+    except (OSError, ValueError) as reason:  # network: OSError; checksum: ValueError
+        raise DatasetError(
+            f"{wanted.name}: the download from {wanted.url} failed ({RETRIES + 1} attempts): {reason}\n"
+            "Nothing was left half-written. Try again when the network is better; or fetch the file with a "
+            "browser or on another machine and call "
+            f'datasets.load("{wanted.name}", path="where/it/lies/{wanted.file}").'
+        ) from reason
+
+
+def _verified(wanted: Card, path: Path, *, cure: str) -> Path:
+    if not path.is_file():
+        raise DatasetError(f"{wanted.name}: there is no file {path}.\nTo cure it: {cure}.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != wanted.sha256:
+        raise DatasetError(
+            f"{wanted.name}: {path} is not the file of the card, or is damaged: "
+            f"its sha256 begins with {found[:12]}, expected {wanted.sha256[:12]}.\nTo cure it: {cure}."
+        )
+    return path
+
+
+def read_file(wanted: Card, path: Path) -> Dataset:
+    """Read a verified file and hold it against its card.
+
+    Raises:
+        DatasetError: if arrays are missing, unknown, of different lengths, or not finite.
+    """
+    structures, arrays = _READERS[path.suffix](path)
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if structures:
+        lengths["positions"] = len(structures)
+    if set(lengths) != set(wanted.units):
+        found, promised = sorted(lengths), sorted(wanted.units)
+        raise DatasetError(f"{wanted.name}: {path} holds {found}, its card says {promised}")
+    if len(set(lengths.values())) > 1:
+        raise DatasetError(f"{wanted.name}: arrays of different lengths in {path}: {lengths}")
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise DatasetError(f"{wanted.name}: {name} in {path} holds values that are not finite")
+    return Dataset(wanted, structures, arrays)
+
+
+Contents = tuple[list[Atoms], dict[str, np.ndarray]]
+
+
+def _read_npz(path: Path) -> Contents:
+    """Read arrays; "numbers" (atoms,) and "positions" (frames, atoms, 3) Å become structures."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = {key: _float64(stored[key]) for key in stored}
+    if "positions" not in arrays:
+        return [], arrays
+    numbers, positions = arrays.pop("numbers"), arrays.pop("positions")
+    return [Atoms(numbers=numbers, positions=frame) for frame in positions], arrays
+
+
+def _float64(array: np.ndarray) -> np.ndarray:
+    # float32 is a matter of storage: everybody calculates in float64 from here on
+    return array.astype(float) if array.dtype.kind == "f" else array
+
+
+def _read_json(path: Path) -> Contents:
+    """Read a table: an object of columns of equal length."""
+    columns = json.loads(path.read_text(encoding="utf-8"))
+    return [], {name: np.array(column) for name, column in columns.items()}
+
+
+def _read_extxyz(path: Path) -> Contents:
+    """Read extended XYZ; energy, forces and stress, as (frames, 3, 3), leave the structures for arrays."""
+    frames = list(iread(path, index=":", format="extxyz"))
+    results = [frame.calc.results for frame in frames]
+    arrays = {name: np.array([result[name] for result in results]) for name in ("energy", "forces")}
+    if "stress" in results[0]:
+        arrays["stress"] = np.array([voigt_6_to_full_3x3_stress(result["stress"]) for result in results])
+    for frame in frames:
+        frame.calc = None
+    return frames, arrays
+
+
+_READERS: dict[str, Callable[[Path], Contents]] = {
+    ".npz": _read_npz,
+    ".json": _read_json,
+    ".xyz": _read_extxyz,
+}
