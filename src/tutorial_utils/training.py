@@ -2,12 +2,12 @@
 
 import copy
 import os
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -112,7 +112,7 @@ def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
         torch.save({"weights": model.state_dict(), "metadata": metadata}, temporary)
         torch.load(temporary, weights_only=True)
         os.replace(temporary, path)
-    except pickle.UnpicklingError as reason:
+    except UnpicklingError as reason:
         raise ValueError(
             f"metadata: only numbers, strings, tensors, lists and dicts can be saved, not {metadata}"
         ) from reason
@@ -131,7 +131,7 @@ def load(path: str | Path, model: nn.Module) -> dict[str, Any]:
     try:
         stored = torch.load(path, weights_only=True, map_location=_device(model))
         weights, metadata = stored["weights"], stored["metadata"]
-    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as reason:
+    except (UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as reason:
         raise ValueError(f"path: {path} is not a checkpoint written whole by training.save") from reason
     try:
         model.load_state_dict(weights)
