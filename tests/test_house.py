@@ -1,0 +1,282 @@
+"""The house rules that a linter does not know: who may import whom, sizes, and files that have to agree."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tutorial_utils import datasets
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "tutorial_utils"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+CODE = [
+    path
+    for folder in ("src", "tools", "reference_data", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+# Top first: a room may import from its own layer and from those below.
+LAYERS = (
+    {"cli", "notebook"},
+    {"exercises", "viz"},
+    {"densities", "phonons", "molecular_dynamics", "gauge"},
+    {"nn", "descriptors", "tensors"},
+    {"training", "graphs", "groups", "symmetry", "datasets"},
+    {"conventions"},
+)
+# Hooks that Sphinx and JupyterLab call; no room of the course imports them.
+HOOKS = {"book_renderer", "lab_server"}
+# These two serve every session, so they know none of them, and nothing of the layers beside them.
+SESSION_FREE = {"datasets", "training"}
+
+FUNCTION_LINES, FILE_LINES = 30, 400
+# What is longer, and why: "path" or "path::function" -> reason.
+LONGER: dict[str, str] = {}
+
+PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+def room(path: Path) -> str:
+    """Return the room of a module: the first name below tutorial_utils."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_rooms(module: ast.Module) -> set[str]:
+    """Return the rooms that a module imports from, inside functions too."""
+    found = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where a thing comes from"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("tutorial_utils.")}
+    return found & set.union(*LAYERS, HOOKS)
+
+
+def layer(name: str) -> int:
+    return next(number for number, rooms in enumerate(LAYERS) if name in rooms)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_run_one_way(path):
+    here = room(path)
+    if here == "__init__":
+        assert imported_rooms(tree(path)) == set()
+        return
+    others = imported_rooms(tree(path)) - {here}
+    assert not others & HOOKS
+    if here in HOOKS:
+        return
+    assert not {name for name in others if layer(name) < layer(here)}
+    if here in SESSION_FREE:
+        assert others <= {"conventions"} | SESSION_FREE | {"graphs"}
+
+
+def test_no_circle_within_a_layer():
+    wanted = {room(path): set() for path in MODULES}
+    for path in MODULES:
+        wanted[room(path)] |= imported_rooms(tree(path)) - {room(path)}
+
+    def reach(name: str, seen: frozenset[str]) -> set[str]:
+        assert name not in seen, f"{name} imports itself by way of {sorted(seen)}"
+        return {name}.union(*(reach(other, seen | {name}) for other in wanted.get(name, ())))
+
+    for name in wanted:
+        reach(name, frozenset())
+
+
+def test_an_import_against_the_order_would_be_found():
+    assert imported_rooms(ast.parse("def f():\n    from tutorial_utils import viz, __version__")) == {"viz"}
+    assert imported_rooms(ast.parse("import tutorial_utils.nn.network")) == {"nn"}
+    assert layer("viz") < layer("nn") < layer("conventions")
+
+
+def unsafe(module: ast.Module) -> list[str]:
+    """Return the ways in which a module reads data as code."""
+    found = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name in PICKLES]
+        elif isinstance(node, ast.ImportFrom) and node.module in PICKLES:
+            # the error that torch.load(weights_only=True) raises has to be caught by its name
+            found += [node.module for alias in node.names if alias.name != "UnpicklingError"]
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            if (
+                name in {"eval", "exec", "pandas.read_pickle", "pd.read_pickle"}
+                or given.get("allow_pickle") == "True"
+            ):
+                found.append(name)
+            if name == "torch.load" and given.get("weights_only") != "True":
+                found.append("torch.load without weights_only=True")
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in CODE if "tests" not in path.parts], ids=lambda path: path.name
+)
+def test_data_are_never_read_as_code(path):
+    assert unsafe(tree(path)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from joblib import load",
+        "eval(text)",
+        "np.load(path, allow_pickle=True)",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+    ],
+)
+def test_data_read_as_code_would_be_found(line):
+    assert unsafe(ast.parse(line))
+
+
+def sizes(path: Path) -> list[tuple[str, int, int]]:
+    """Return (name, lines, limit) of a file and of the body of each function, without its docstring."""
+    text, name = path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix()
+    rows = [(name, len(text.splitlines()), FILE_LINES)]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) and node.body[1:] else node.body
+            rows.append((f"{name}::{node.name}", node.end_lineno - body[0].lineno + 1, FUNCTION_LINES))
+    return rows
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_and_functions_are_short(path):
+    long = {name: lines for name, lines, limit in sizes(path) if lines > limit and name not in LONGER}
+    assert long == {}
+
+
+def test_every_exception_from_the_sizes_is_needed():
+    long = {name for path in CODE for name, lines, limit in sizes(path) if lines > limit}
+    assert set(LONGER) <= long
+
+
+def test_every_bundled_file_has_a_card_and_the_other_way_round():
+    present = {path.name for path in (PACKAGE / "datasets/bundled").iterdir()}
+    inside = {datasets.card(name).file for name in datasets.names() if datasets.card(name).url is None}
+    # expected.json: what `notebook.expect` compares with; it is written by `make notebooks`
+    assert present - {"expected.json"} == inside
+
+
+def test_the_script_that_made_each_bundled_file_is_there():
+    for name in datasets.names():
+        card = datasets.card(name)
+        if card.url is None:
+            assert (ROOT / card.made_by).is_file(), card.made_by
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    command = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", command, folder], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return zipfile.ZipFile(folder / done.stdout.split()[-1])
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel):
+    tracked = subprocess.run(
+        ["git", "ls-files", "src"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert {name.removeprefix("src/") for name in tracked.split()} <= set(wheel.namelist())
+
+
+def test_the_wheel_holds_no_absolute_path_and_both_licences(wheel):
+    names = wheel.namelist()
+    assert sum(name.endswith(("licenses/LICENSE", "licenses/LICENSE-TEXT")) for name in names) == 2
+    assert not [name for name in names if name.endswith((".pyc", ".ipynb")) or name.startswith("/")]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_constraints_are_exact_and_hold_no_address():
+    for name, version in pins().items():
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+", name)
+        assert re.fullmatch(r"[0-9][0-9A-Za-z.]*", version), f"{name}: no local or machine-bound version"
+
+
+def test_every_library_is_pinned_within_its_range():
+    pinned = {normal(name): version for name, version in pins().items()}
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    for line in [*PROJECT["dependencies"], *extras]:
+        wanted = Requirement(line)
+        if wanted.name != PROJECT["name"]:
+            assert wanted.specifier.contains(pinned[normal(wanted.name)]), line
+
+
+def test_the_extra_all_names_the_others():
+    extras = dict(PROJECT["optional-dependencies"])
+    (line,) = extras.pop("all")
+    assert Requirement(line).extras == set(extras)
+
+
+def test_the_conda_environment_agrees_with_the_package():
+    content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert content["channels"] == ["conda-forge"]
+    *conda, by_pip = content["dependencies"]
+    python, torch, pip = conda
+    assert Requirement(f"python{PROJECT['requires-python']}").specifier.contains(
+        python.removeprefix("python=")
+    )
+    (wanted,) = [line for line in PROJECT["dependencies"] if Requirement(line).name == "torch"]
+    assert torch == f"pytorch-cpu{Requirement(wanted).specifier}"
+    assert pip == "pip"
+    assert by_pip == {"pip": ["-e .[lab]"]}
+    assert "lab" in PROJECT["optional-dependencies"]
+
+
+def test_binder_builds_from_the_same_files():
+    for name in ("environment.yml", "pyproject.toml", "src", PROJECT["readme"], *PROJECT["license-files"]):
+        link = ROOT / "binder" / name
+        assert link.is_symlink()
+        assert link.resolve() == ROOT / name
+    assert (ROOT / "binder/apt.txt").read_text().split() == ["g++"]
+
+
+def test_the_readme_begins_with_the_two_commands():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^make \w+", text, re.M)
+    assert commands == ["make lab", "make test"]
+    assert text.index("make lab") < 100
+
+
+def test_ci_runs_make_test_and_nothing_else():
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert [line for line in lines if re.search(r"\b(make|pytest|pip|python)\b", line)] == ["exec make test"]
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["license"] == PROJECT["license"]
+    assert f"## {PROJECT['version']} " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
