@@ -127,7 +127,7 @@ def derived(name: str | None) -> dict[Path, str]:
         ROOT / file: derive((ROOT / file).read_text(encoding="utf-8"), name)
         for file, derive in {"README.md": readme, "_config.yml": config, "CITATION.cff": citation}.items()
     }
-    for path in [*sorted((ROOT / "notebooks").glob("*.ipynb")), ROOT / "book/conventions.ipynb"]:
+    for path in sorted([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("book/*.ipynb")]):
         page = path.relative_to(ROOT).as_posix()
         texts[path] = notebook(path.read_text(encoding="utf-8"), name, page)
     return texts
