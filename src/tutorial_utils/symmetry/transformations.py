@@ -98,10 +98,8 @@ def permute(structure: Structure, order: Int[np.ndarray, "atoms"]) -> Structure:
         return structure[order.astype(int)]
     _refuse_batch(structure)
     graph, index = structure.clone(), torch.as_tensor(order, dtype=torch.int64, device=structure.pos.device)
-    for name, value in structure.items():
-        whole = name.startswith("edge_") or name in ("cell", "pbc")
-        if isinstance(value, Tensor) and not whole and value.ndim and value.shape[0] == atoms:
-            graph[name] = value[index]
+    for name in _atom_fields(structure):
+        graph[name] = structure[name][index]
     graph.edge_index = torch.argsort(index)[structure.edge_index]
     return graph
 
@@ -114,8 +112,9 @@ def supercell(structure: Structure, repeats: int | Sequence[int]) -> Structure:
         repeats: copies along each of the three lattice vectors, or one number for all.
 
     Returns:
-        A copy, copies of the cell one after the other as in ``ase.Atoms.repeat``; a graph comes
-        without its targets, since an energy would grow and a density would not.
+        A copy, copies of the cell one after the other as in ``ase.Atoms.repeat``. In a graph, values of
+        atoms and edges are repeated and those of the whole structure left out, since an energy would
+        grow and a density would not; with a single atom the two cannot be told apart and both go.
 
     Raises:
         ValueError: for repeats below one, or along a direction that is not periodic, or a batch.
@@ -143,15 +142,29 @@ def _graph_supercell(graph: Data, repeats: Int[Tensor, "3"]) -> Data:
     copy_of = (place[..., 0] * repeats[1] + place[..., 1]) * repeats[2] + place[..., 2]
     neighbour = copy_of * atoms + graph.edge_index[0]
     centre = torch.arange(len(copies), device=device)[:, None] * atoms + graph.edge_index[1]
-    pos = graph.pos + (copies.to(graph.cell.dtype) @ graph.cell[0])[:, None]
-    return Data(
-        pos=pos.reshape(-1, 3),
-        atomic_numbers=graph.atomic_numbers.repeat(len(copies)),
+    result = Data(
         edge_index=torch.stack([neighbour.flatten(), centre.flatten()]),
         edge_shift=torch.div(target, repeats, rounding_mode="floor").reshape(-1, 3),
         cell=graph.cell * repeats[:, None],
         pbc=graph.pbc.clone(),
     )
+    own_edges = [name for name, _ in graph.items() if name.startswith("edge_") and name not in result]
+    for name in (_atom_fields(graph) if atoms > 1 else ["pos", "atomic_numbers"]) + own_edges:
+        result[name] = graph[name].repeat(len(copies), *[1] * (graph[name].ndim - 1))
+    result.pos += (copies.to(graph.cell.dtype) @ graph.cell[0]).repeat_interleave(atoms, dim=0)
+    return result
+
+
+def _atom_fields(graph: Data) -> list[str]:
+    """Names of the fields with one row an atom; those of edges begin with ``edge_``."""
+    return [
+        name
+        for name, value in graph.items()
+        if isinstance(value, Tensor)
+        and value.shape[:1] == graph.pos.shape[:1]
+        and not name.startswith("edge_")
+        and name not in ("cell", "pbc")
+    ]
 
 
 def _linear(structure: Structure, A: np.ndarray) -> Structure:

@@ -1,0 +1,228 @@
+"""Equivariance reports: healthy models pass, empty passes are called vacuous, bad arguments are named."""
+
+import doctest
+
+import numpy as np
+import pytest
+import torch
+from ase.build import bulk, molecule
+from e3nn import o3
+from e3nn.nn import S2Activation
+from toy_models import (
+    CUTOFF,
+    Network,
+    density,
+    ethanol,
+    network,
+    salt,
+    slab,
+    triple_product,
+    weighted,
+)
+
+from tutorial_utils import graphs, symmetry
+from tutorial_utils.symmetry import Law, equivariance_report
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
+
+
+# --- healthy models pass -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("make", [salt, slab, ethanol])
+def test_healthy_models_pass(make, seed):
+    atoms = make()
+    for x in (atoms, graphs.to_graph(atoms, CUTOFF)):
+        for model, irreps in ((density, "0e+1o+2e"), (network(), "2x0e+1o+1e+2e")):
+            report = equivariance_report(model, x, irreps, per="atom", seed=seed)
+            assert report.passed and not report.vacuous, str(report)
+            laws = ["rotation", "parity", "translation", "permutation", "supercell"]
+            assert list(dict.fromkeys(law for law, _ in report.errors)) == laws[: 5 if atoms.pbc.any() else 4]
+            assert str(report).endswith("passed") and "< 1e-10" in str(report)
+
+
+@pytest.mark.parametrize("size", ["intensive", "extensive"])
+def test_healthy_totals_pass(size):
+    reduce = {"intensive": lambda y: y.mean(dim=0), "extensive": lambda y: y.sum(dim=0)}[size]
+    report = equivariance_report(lambda s: reduce(weighted(s)), salt(), "0e+1o+2e", size=size)
+    assert report.passed and not report.vacuous and ("supercell", "2e") in report.errors
+
+
+def test_healthy_tensor_functions_pass():
+    product = o3.FullyConnectedTensorProduct("4x0e+2x1o", "4x0e+2x1o", "0e+1o+1e+2e")
+    x = torch.randn(7, 10, generator=torch.Generator().manual_seed(0))
+    report = equivariance_report(
+        lambda x: product(x, x.square().sum() * x), x, product.irreps_out, irreps_in="4x0e+2x1o"
+    )
+    assert report.passed and set(law for law, _ in report.errors) == {"rotation", "parity"}
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
+def test_tolerance_follows_the_dtype(dtype, tolerance):
+    torch.set_default_dtype(dtype)
+    report = equivariance_report(Network(), graphs.to_graph(salt(), CUTOFF), "2x0e+1o+1e+2e", per="atom")
+    assert report.passed and report.tolerance == tolerance
+
+
+def test_outputs_of_one_number_may_have_any_shape():
+    energy = lambda s: density(s)[:, 0].sum()  # noqa: E731
+    for f in (
+        energy,
+        lambda s: float(energy(s)),
+        lambda s: energy(s)[None, None],
+        lambda s: energy(s).numpy(),
+    ):
+        assert equivariance_report(f, ethanol(), "0e").passed
+    assert equivariance_report(lambda s: density(s)[:, 0], ethanol(), "0e", per="atom").passed
+    assert equivariance_report(lambda s: s.get_moments_of_inertia(), ethanol(), "3x0e").passed
+
+
+def test_single_precision_constants_are_recognised():
+    torch.set_default_dtype(torch.float32)
+    model = Network().double()
+    torch.set_default_dtype(torch.float64)
+    report = equivariance_report(model, ethanol(), "2x0e+1o+1e+2e", per="atom")
+    assert not report.passed and max(report.errors.values()) < 1e-5
+    assert "torch.set_default_dtype" in report.suspect
+
+
+def test_an_approximate_activation_is_recognised():
+    """An activation on a grid of the sphere is equivariant only up to the grid."""
+    grid = S2Activation("0e+1o+2e", torch.relu, 8, normalization="component")
+    report = equivariance_report(lambda s: grid(density(s)), ethanol(), grid.irreps_out, per="atom")
+    assert report.first_failure[0] == "rotation"
+
+
+# --- vacuous passes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "make", "irreps", "vacuous", "cause"),
+    [
+        (lambda s: torch.zeros(4), ethanol, "0e+1o", ("0e", "1o"), "1o output is zero"),
+        (lambda s: float(len(s)), ethanol, "0e", ("0e",), "0e output is the same for every input"),
+        (
+            lambda s: weighted(s)[:, :4].sum(dim=0) * torch.tensor([1, 0, 0, 0]),
+            ethanol,
+            "0e+1o",
+            ("1o",),
+            "1o output is zero",
+        ),
+        (lambda s: triple_product(s), lambda: molecule("H2O"), "0o", ("0o",), "planar"),
+        (lambda s: s.positions.sum() * 0 + 7, salt, "0e", ("0e",), "geometry does not enter"),
+    ],
+    ids=["zeros", "number of atoms", "only the vector", "pseudoscalar of a plane", "hidden constant"],
+)
+def test_vacuous_passes_are_named(model, make, irreps, vacuous, cause):
+    report = equivariance_report(model, make(), irreps)
+    assert report.passed and report.vacuous == vacuous and cause in report.suspect
+    assert "VACUOUS" in str(report) and not str(report).endswith("passed")
+
+
+def test_the_same_pseudoscalar_is_no_longer_vacuous_in_space():
+    report = equivariance_report(triple_product, ethanol(), "0o")
+    assert report.passed and not report.vacuous
+    assert equivariance_report(triple_product, ethanol(), "0e").first_failure == ("parity", "0e")
+
+
+def test_a_symmetric_input_hides_nothing():
+    """In rock salt every site is a centre of inversion, where vectors vanish; not once it is deformed."""
+    crystal = bulk("NaCl", "rocksalt", a=5.6)
+    assert density(crystal)[:, 1:4].abs().max() < 1e-12
+    report = equivariance_report(lambda s: density(s)[:, 1:4].relu(), crystal, "1o", per="atom")
+    assert report.first_failure == ("rotation", "1o") and not report.vacuous
+
+
+def test_a_failure_leaves_the_vacuous_irreps_named():
+    report = equivariance_report(
+        lambda s: density(s)[:, :4].relu() * torch.tensor([0, 1, 1, 1]), ethanol(), "0e+1o", per="atom"
+    )
+    assert report.vacuous == ("0e",) and report.first_failure == ("rotation", "1o")
+
+
+# --- laws from elsewhere, and errors -----------------------------------------------------------------------
+
+
+def phase_law(sign=1):
+    """A charged field: every site's phase is free."""
+    return Law(
+        "gauge",
+        sample=lambda rng, x: rng.uniform(0, 2 * np.pi, len(x["field"])),
+        act_in=lambda α, x: {"field": x["field"] * np.exp(1j * α)},
+        act_out=lambda α, y: y * torch.tensor(np.exp(sign * 1j * np.asarray(α)))[:, None],
+        deform=lambda rng, x: {"field": x["field"] * rng.uniform(0.5, 2, len(x["field"]))},
+    )
+
+
+def test_laws_from_elsewhere_are_tested():
+    x = {"field": np.exp(1j * np.arange(5)) * np.arange(1, 6)}
+    healthy = equivariance_report(lambda x: x["field"] * np.abs(x["field"]), x, "0e", laws=[phase_law()])
+    assert healthy.passed and not healthy.vacuous and list(healthy.errors) == [("gauge", "0e")]
+    invariant = equivariance_report(lambda x: np.abs(x["field"]), x, "0e", laws=[phase_law()])
+    assert "does not change under the law gauge" in invariant.suspect
+    conjugate = equivariance_report(lambda x: x["field"].conj(), x, "0e", laws=[phase_law()])
+    assert conjugate.first_failure == ("gauge", "0e") and "complex conjugate" in conjugate.suspect
+    neither = equivariance_report(lambda x: x["field"] ** 2, x, "0e", laws=[phase_law()])
+    assert "breaks the law gauge" in neither.suspect
+
+
+def test_laws_may_be_chosen_by_name():
+    report = equivariance_report(lambda s: s.positions[0], ethanol(), "1o", laws=["rotation", "parity"])
+    assert report.passed and {law for law, _ in report.errors} == {"rotation", "parity"}
+
+
+@pytest.mark.parametrize(
+    ("x", "arguments", "message"),
+    [
+        (ethanol(), {"laws": ["supercell"]}, "laws: 'supercell' does not apply here"),
+        (ethanol(), {"laws": []}, "laws: none to test"),
+        (torch.zeros(3), {}, "give irreps_in= for a tensor"),
+        (torch.zeros(4), {"irreps_in": "1o"}, r"x: expected \(..., 3\) for 1o, got \(4,\)"),
+        (ethanol(), {"irreps_in": "1o"}, "irreps_in: only for a tensor"),
+        (ethanol(), {"size": "extensive"}, "size: 'extensive' needs a periodic structure"),
+        (salt(), {"size": "extensive", "per": "atom"}, 'needs a periodic structure and per="system"'),
+        (salt(), {"size": "large"}, 'size: expected None, "intensive"'),
+        (salt(), {"per": "bond"}, 'per: expected "system" or "atom"'),
+        (salt(), {"trials": 1}, "trials: expected two at least"),
+        (
+            {"a": 1},
+            {"laws": [Law("none", lambda rng, x: 0, lambda g, x: x, lambda g, y: y)]},
+            "how to deform a dict",
+        ),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(x, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        equivariance_report(lambda x: torch.ones(3), x, "1o", **arguments)
+
+
+def test_outputs_that_do_not_fit_are_named():
+    with pytest.raises(
+        ValueError, match=r"shape \(9, 9\), expected \(1, 9\) for 1x0e\+1x1o\+1x2e per system"
+    ):
+        equivariance_report(density, ethanol(), "0e+1o+2e")
+    with pytest.raises(ValueError, match=r"shape \(4,\), expected \(9, 4\)"):
+        equivariance_report(lambda s: torch.ones(4), ethanol(), "0e+1o", per="atom")
+    with pytest.raises(ValueError, match="irreps_out: expected at least one output"):
+        equivariance_report(density, ethanol(), "0x0e")
+    with pytest.raises(ValueError, match="one structure at a time"):
+        equivariance_report(density, graphs.batch([graphs.to_graph(salt(), CUTOFF)]), "0e")
+
+
+def test_the_table_reads_well():
+    report = equivariance_report(density, ethanol(), "0e+1e+2e", per="atom")
+    lines = str(report).splitlines()
+    assert [len(line) for line in lines[:4]] == [58] * 4 and repr(report) == str(report)
+    assert lines[2].startswith("1e          < 1e-10") and lines[2].count("!") == 1
+    assert lines[4].startswith("FAILED: parity of 1e, error 1.")
+
+
+def test_the_example_in_the_docstring_runs():
+    assert doctest.testmod(symmetry).failed == 0
