@@ -47,14 +47,21 @@
 
   // "> **Pitfall.** …" is plain Markdown in the notebooks; here it gets its box
   function dressQuotes() {
-    document.querySelectorAll("blockquote > :first-child > strong:first-child").forEach(function (word) {
+    document.querySelectorAll("blockquote p:first-child > strong:first-child").forEach(function (word) {
       const kind = word.textContent.toLowerCase().replace(/[^a-z]+/g, "-").replace(/^-|-$/g, "");
       word.closest("blockquote").classList.add("box", "box-" + kind);
     });
   }
 
+  function nameSolutions() {
+    document.querySelectorAll(".tag_solution details.hide > summary > *").forEach(function (word) {
+      word.textContent = word.textContent.replace("code cell content", "solution");
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
     dressQuotes();
+    nameSolutions();
     document.querySelectorAll(".course-plotly").forEach(function (place) { near.observe(place); });
     new MutationObserver(recolour).observe(document.documentElement, {attributeFilter: ["data-theme"]});
   });

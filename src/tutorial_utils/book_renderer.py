@@ -8,6 +8,7 @@ import hashlib
 import html
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -61,7 +62,7 @@ def figure_html(figure: dict[str, Any]) -> str:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Let Sphinx read docstrings as plain text with `code` in single backticks.
+    """Let Sphinx read docstrings as plain text, and take from the pages what fails without a network.
 
     Args:
         app: The Sphinx application.
@@ -71,7 +72,25 @@ def setup(app: Any) -> dict[str, bool]:
     """
     # before napoleon (500), which finds the sections and adds reStructuredText of its own
     app.connect("autodoc-process-docstring", _escape, priority=400)
+    app.connect("html-page-context", _drop_thebe, priority=900)
+    app.connect("build-finished", _drop_font_preloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _drop_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave out thebe's scripts, which Jupyter Book adds (twice) where thebe is off too."""
+    scripts = context.get("script_files", [])
+    names = [f"{script} {script.attributes.get('body', '')}".lower() for script in scripts]
+    context["script_files"] = [s for s, name in zip(scripts, names, strict=True) if "thebe" not in name]
+
+
+def _drop_font_preloads(app: Any, exception: Exception | None) -> None:
+    """Leave out the theme's font hints: a browser that reads the book from a folder refuses them."""
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        shorter = re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text)
+        if shorter != text:
+            page.write_text(shorter, encoding="utf-8")
 
 
 def _escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

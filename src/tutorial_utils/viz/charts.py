@@ -51,16 +51,16 @@ def slider(
     _fix_ranges(fig, frames)
     steps = [{"label": name, "method": "animate", "args": _jump_to(i)} for i, name in enumerate(names)]
     current = {"prefix": f"{label}: ", "suffix": f" {unit}" if unit else "", "font": {"size": 15}}
-    bottom = 130 if any(trace.type == "scatter" for trace in fig.data) else 90
+    room = 85 if any("xaxis" in trace for trace in fig.data) else 20  # for an axis title
     fig.update_layout(
-        margin_b=bottom,
-        sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": bottom - 85}}],
+        margin_b=room + 65,
+        sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": room}}],
     )
     return fig
 
 
 def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{value:.3g}" if isinstance(value, float | np.floating) else str(value)
 
 
 def _jump_to(position: int) -> list:
@@ -131,7 +131,7 @@ def irreps_diagram(irreps: str | o3.Irreps, *, values: Float[Any, " dim"] | None
             wanted = [pair for pair in zip(irreps, irreps.slices(), strict=True) if pair[0].ir == (l, parity)]
             if wanted:
                 amount[r][l], text[r][l] = _cell(wanted, data)
-    return _grid(columns, [_PARITY[p] for p in rows], amount, text, "numbers" if data is None else "rms")
+    return _grid(columns, [_PARITY[p] for p in rows], amount, text)
 
 
 def _cell(wanted: list, data: np.ndarray | None) -> tuple[float, str]:
@@ -144,21 +144,23 @@ def _cell(wanted: list, data: np.ndarray | None) -> tuple[float, str]:
     return size, f"{name}{size:.2g}" if size > 1e-10 else f"{name}0"
 
 
-def _grid(columns: list[int], rows: list[str], amount: list, text: list, name: str) -> go.Figure:
+def _grid(columns: list[int], rows: list[str], amount: list, text: list) -> go.Figure:
     heat = go.Heatmap(
         x=[f"l = {l}" for l in columns],
         y=rows,
         z=amount,
         text=text,
         texttemplate="%{text}",
-        colorscale=[[0, "#DCEBF5"], [1, OKABE_ITO["blue"]]],
+        textfont={"color": "#1A1A1A"},
+        colorscale=[[0, "#EEF6FB"], [1, OKABE_ITO["sky"]]],
         zmin=0,
+        zmax=max((z for row in amount for z in row if z), default=1),
         xgap=3,
         ygap=3,
-        colorbar={"title": {"text": name}},
+        showscale=False,
         hovertemplate="%{text}<extra></extra>",
     )
-    layout = {"template": TEMPLATE, "height": 280, "xaxis_showgrid": False, "yaxis_showgrid": False}
+    layout = {"template": TEMPLATE, "height": 220, "xaxis_showgrid": False, "yaxis_showgrid": False}
     return go.Figure(heat, layout)
 
 
@@ -202,6 +204,15 @@ def learning_curve(
             "symmetric": False,
         }
         fig.add_scatter(x=runs.index, y=runs["mean"], error_y=bars, name=str(name), mode="lines+markers")
-    fig.update_xaxes(type="log", title_text=x_label or x)
-    fig.update_yaxes(type="log", title_text=y_label or y)
+    sizes = np.unique(table[x])
+    ticks = sizes if len(sizes) <= 8 else _ticks(sizes.min(), sizes.max())
+    fig.update_xaxes(type="log", title_text=x_label or x, tickvals=list(ticks))
+    fig.update_yaxes(type="log", title_text=y_label or y, tickvals=_ticks(table[y].min(), table[y].max()))
     return fig
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers 1, 2, 5, 10 … around a range: plotly labels every digit or hardly any."""
+    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps = (1, 2, 5) if len(exponents) <= 4 else (1,)
+    return [float(f"{step}e{exponent}") for exponent in exponents for step in steps]

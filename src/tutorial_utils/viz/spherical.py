@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import torch
 from e3nn import o3
 
-from tutorial_utils.viz.theme import DIVERGING, TEMPLATE
+from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 
 
 def spherical_surface(
@@ -74,18 +74,24 @@ def _directions(resolution: int) -> torch.Tensor:
 def _surface(points: np.ndarray, f: np.ndarray) -> go.Figure:
     top = float(np.abs(f).max()) or 1.0
     x, y, z = np.moveaxis(points, -1, 0)
-    surface = go.Surface(
-        x=x,
-        y=y,
-        z=z,
-        surfacecolor=f,
-        colorscale=DIVERGING,
-        cmin=-top,
-        cmax=top,
-        colorbar={"title": {"text": "f"}},
-    )
-    fig = go.Figure(surface, {"template": TEMPLATE, "scene_aspectmode": "data"})
-    reach = 1.05 * (float(np.abs(points).max()) or 1.0)
+    colors = {"colorscale": DIVERGING, "cmin": -top, "cmax": top}
+    bar = {"title": {"text": "f"}, "thickness": 16, "len": 0.8}
+    light = {"ambient": 0.85, "diffuse": 0.3, "specular": 0.1}
+    surface = go.Surface(x=x, y=y, z=z, surfacecolor=f, colorbar=bar, lighting=light, **colors)
+    reach = 1.25 * (float(np.abs(points).max()) or 1.0)
+    fig = go.Figure([surface, _axes(reach)], {"template": TEMPLATE, "scene_aspectmode": "cube"})
+    fig.update_scenes(camera_eye={"x": 0.8, "y": 0.65, "z": 0.55}, camera_projection_type="orthographic")
     for axis in ("xaxis", "yaxis", "zaxis"):
-        fig.layout.scene[axis].update(range=[-reach, reach], title_text=axis[0])
-    return fig
+        fig.layout.scene[axis].update(range=[-reach, reach], visible=False)
+    return fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+
+
+def _axes(reach: float) -> go.Scatter3d:
+    """Draw x, y and z from the centre outwards."""
+    ends = reach * np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0], [0, 0, 1]])
+    x, y, z = ends.T
+    names = ["x", "", "y", "", "z"]
+    line = {"color": OKABE_ITO["grey"], "width": 3}
+    return go.Scatter3d(
+        x=x, y=y, z=z, text=names, mode="lines+text", line=line, hoverinfo="skip", showlegend=False
+    )

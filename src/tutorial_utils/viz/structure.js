@@ -26,6 +26,25 @@
     return window.$3Dmolpromise;
   }
 
+  function paper(element) { // the page's own colour: see-through shapes need an opaque ground
+    while (element) {
+      const color = getComputedStyle(element).backgroundColor, parts = color.match(/[\d.]+/g) || [];
+      if (parts.length === 3 || +parts[3] === 1) {
+        return "#" + parts.slice(0, 3).map(function (p) { return Math.round(p).toString(16).padStart(2, "0"); }).join("");
+      }
+      element = element.parentElement;
+    }
+    return "white";
+  }
+
+  function fit(viewer, stage, centre, across, up, deep) { // half the width, height and depth to be seen, in Å
+    const need = 1.1 * Math.max(up, across * stage.clientHeight / stage.clientWidth, 2);
+    const view = viewer.getView();
+    viewer.setView([-centre[0], -centre[1], -centre[2]].concat(view.slice(3)));
+    viewer.setPerceivedDistance(need / Math.tan(10 * Math.PI / 180)); // the camera's half angle
+    viewer.setSlab(-2 * deep, 2 * deep);
+  }
+
   function ellipsoid(viewer, centre, T, color, frame) { // the surface T n for all unit vectors n
     const rings = 12, around = 20, vertices = [], normals = [], faces = [];
     const det = T[0][0] * (T[1][1] * T[2][2] - T[1][2] * T[2][1])
@@ -43,7 +62,7 @@
         triangles.forEach(function (k) { faces.push(k); });
       }
     }
-    viewer.addCustom({vertexArr: vertices, normalArr: normals, faceArr: faces, color: color, alpha: 0.55, frame: frame});
+    viewer.addCustom({vertexArr: vertices, normalArr: normals, faceArr: faces, color: color, opacity: 0.55, frame: frame});
   }
 
   function draw(box) {
@@ -54,11 +73,14 @@
     context.getExtension("WEBGL_lose_context").loseContext();
     // a wheel over the structure scrolls the page; with Ctrl it zooms
     stage.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
-    const viewer = window.$3Dmol.createViewer(stage, {backgroundAlpha: 0});
+    const viewer = window.$3Dmol.createViewer(stage, {backgroundColor: paper(box)});
     if (!viewer) return;
+    new MutationObserver(function () { viewer.setBackgroundColor(paper(box)); viewer.render(); })
+      .observe(document.documentElement, {subtree: false, attributeFilter: ["data-theme"]});
     COMMANDS
     viewer.render();
     picture.style.visibility = "hidden";
+    box.dataset.drawn = "yes";
     const knob = box.parentNode.querySelector("input[type=range]");
     if (!knob) return;
     knob.parentNode.hidden = false;
@@ -72,10 +94,15 @@
     move();
   }
 
-  library().then(function () {
-    document.querySelectorAll('[data-structure="NAME"]:not([data-drawn])').forEach(function (box) {
-      box.dataset.drawn = "yes";
-      draw(box);
+  // drawn when it comes near the window: a page holds few WebGL views at a time, and a folded one has no size yet
+  const near = new IntersectionObserver(function (entries) {
+    entries.filter(function (entry) { return entry.isIntersecting; }).forEach(function (entry) {
+      near.unobserve(entry.target);
+      library().then(function () { draw(entry.target); }).catch(function () {}); // the picture stays
     });
-  }).catch(function () {}); // without the library the picture stays
+  }, {rootMargin: "400px"});
+  document.querySelectorAll('[data-structure="NAME"]:not([data-drawn])').forEach(function (box) {
+    box.dataset.drawn = "";
+    near.observe(box);
+  });
 })();

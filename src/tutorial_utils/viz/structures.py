@@ -13,7 +13,7 @@ import py3Dmol
 from ase import Atoms
 from ase.data.colors import jmol_colors
 
-from tutorial_utils.viz.picture import cell_edges, draw_picture
+from tutorial_utils.viz.picture import cell_edges, draw_picture, view_rotation
 from tutorial_utils.viz.theme import OKABE_ITO
 
 THREE_D_MOL = "2.5.5"  # version of 3Dmol.js
@@ -177,7 +177,7 @@ def _steps(frames: list[Atoms], values: Sequence[Any] | None, unit: str) -> list
         raise ValueError(
             f"values must have one entry for each of the {len(frames)} frames, got {len(values)}"
         )
-    texts = [f"{value:.4g}" if isinstance(value, float | np.floating) else str(value) for value in values]
+    texts = [f"{value:.3g}" if isinstance(value, float | np.floating) else str(value) for value in values]
     return [f"{text} {unit}".strip() for text in texts]
 
 
@@ -254,7 +254,23 @@ def _commands(
     view.rotate(-65, "x")
     view.zoomTo()
     commands = view.updatejs.replace("viewer_UNIQUEID", "viewer")
-    return _ellipsoids(blobs, len(frames) > 1) + commands
+    return _ellipsoids(blobs, len(frames) > 1) + commands + _fit(frames, arrows, blobs)
+
+
+def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field]) -> str:
+    """Frame the view so that all of it is seen in all frames: 3Dmol's zoomTo looks at atoms only."""
+    points = [frame.positions for frame in frames]
+    points += [edges.reshape(-1, 3) for edges in [cell_edges(frames[0])] if frames[0].pbc.any()]
+    points += [(field.points + field.values).reshape(-1, 3) for field in arrows]
+    for field in blobs:
+        reach = np.linalg.norm(field.values, 2, (-2, -1))[..., None]
+        points += [(field.points + sign * reach).reshape(-1, 3) for sign in (1, -1)]
+    R = view_rotation()
+    seen = np.concatenate(points) @ R.T  # right, up, towards the reader
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    across, up, deep = (high - low) / 2 + 0.7  # Å of room for the atoms themselves
+    centre = np.round(R.T @ (low + high) / 2, 3).tolist()
+    return f"\tfit(viewer, stage, {centre}, {across:.2f}, {up:.2f}, {2 * deep + across:.2f});\n"
 
 
 _LABEL = {

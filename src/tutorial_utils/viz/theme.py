@@ -37,7 +37,14 @@ def _flat_axis() -> dict:
 
 
 def _solid_axis() -> dict:
-    return {"gridcolor": _FAINT, "linecolor": _INK, "showbackground": False, "zeroline": False}
+    return {
+        "gridcolor": _FAINT,
+        "linecolor": _INK,
+        "nticks": 5,
+        "showbackground": False,
+        "tickfont": {"size": 12},
+        "zeroline": False,
+    }
 
 
 def _template() -> go.layout.Template:
@@ -49,10 +56,10 @@ def _template() -> go.layout.Template:
         "font": {"family": "system-ui, sans-serif", "size": 15, "color": _INK},
         "hoverlabel": {"font": {"size": 14}},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-        "margin": {"l": 60, "r": 20, "t": 50, "b": 50},
+        "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
-        "title": {"x": 0, "xanchor": "left", "font": {"size": 17}},
+        "title": {"x": 0, "xanchor": "left", "yref": "container", "automargin": True, "font": {"size": 17}},
         "xaxis": _flat_axis(),
         "yaxis": _flat_axis(),
         "scene": {"xaxis": _solid_axis(), "yaxis": _solid_axis(), "zaxis": _solid_axis()},
