@@ -274,12 +274,13 @@ def _nothing_fits(law: str, ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Tr
             "S·cell missing from r_j + S·cell - r_i?"
         )
     return {
-        "rotation": f"the {ir} output depends on the orientation: raw coordinates? Use distances.",
+        "rotation": f"the {ir} output depends on the orientation: raw coordinates, or components of vectors "
+        "taken as numbers (ReLU on l > 0 inside the model)? Use distances, norms, gates.",
         "parity": f"the {ir} output has an even and an odd part: irreps of both parities added up, or a "
         "nonlinearity such as SiLU on an odd scalar?",
         "translation": f"the {ir} output depends on where the origin is: take differences r_j - r_i.",
-        "permutation": f"the {ir} output depends on the order of the atoms: flattened coordinates, or "
-        "numbers kept outside the structure? Sum over atoms instead.",
+        "permutation": f"the {ir} output depends on the order of the atoms: flattened coordinates, "
+        "numbers kept outside the structure, or a neighbour list cut short? Sum over all neighbours.",
         "supercell": f"the {ir} output differs in a repeated cell: periodic images dropped (nearest image "
         "only, or a neighbour list cut short)?",
     }.get(law, f"the {ir} output breaks the law {law} by {error:.1e} of its size.")
