@@ -64,7 +64,7 @@ def test_setup_lists_the_exercises(capsys: pytest.CaptureFixture) -> None:
     notebook.setup(session=99)
     out = capsys.readouterr().out
     assert out.startswith("Session 99 on ")
-    assert out.endswith("2 exercises:\n  ☐ 99.1 Turn a dipole\n  ☐ 99.2 Mirror it\n")
+    assert out.endswith("Exercises: 2\n  ☐ 99.1 Turn a dipole\n  ☐ 99.2 Mirror it\n")
 
 
 def course() -> notebook.Course:

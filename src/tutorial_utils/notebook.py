@@ -80,7 +80,7 @@ def setup(*, session: int, seed: int = 0) -> Course:
     # some operations have no deterministic form on GPUs: there a warning must do
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     exercises = of_session(session)
-    print(f"Session {session} on {device}: float64, one thread, seed {seed}. {len(exercises)} exercises:")
+    print(f"Session {session} on {device}: float64, one thread, seed {seed}. Exercises: {len(exercises)}")
     for exercise in exercises:
         print(f"  ☐ {exercise}")
     return Course(session, device)
