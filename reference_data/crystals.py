@@ -63,7 +63,7 @@ def evaluate(cells, metal):
         "functional": "PBEsol",
         "setups": "PBE",
         "cutoff_eV": 520.0 if FIRST_ROW & set(cells[0].get_chemical_symbols()) else 420.0,
-        "kpoint_spacing": 0.20 if metal else 0.30,  # 1/Å, with the factor 2π
+        "kpoint_spacing": 0.25 if metal else 0.42,  # 1/Å, with the factor 2π
     }
     job = {
         "cells": [
@@ -83,7 +83,7 @@ def evaluate(cells, metal):
 
 
 def lattice_constant(name, kind, a, metal):
-    """Minimum of a five-point Birch–Murnaghan curve, moved until it lies inside the points: a (Å), B (GPa)."""
+    """Minimum of a five-point Birch–Murnaghan curve that holds it: a (Å), B (GPa)."""
     for _ in range(4):
         cells = [primitive(name, kind, a * s) for s in (0.97, 0.985, 1.0, 1.015, 1.03)]
         results, _ = evaluate(cells, metal)
