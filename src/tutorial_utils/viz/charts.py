@@ -53,7 +53,7 @@ def slider(
     current = {"prefix": f"{label}: ", "suffix": f" {unit}" if unit else "", "font": {"size": 15}}
     room = 85 if any("xaxis" in trace for trace in fig.data) else 20  # for an axis title
     fig.update_layout(
-        margin_b=room + 65,
+        margin_b=room + 75,
         sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": room}}],
     )
     return fig

@@ -77,10 +77,15 @@ def _surface(points: np.ndarray, f: np.ndarray) -> go.Figure:
     colors = {"colorscale": DIVERGING, "cmin": -top, "cmax": top}
     bar = {"title": {"text": "f"}, "thickness": 16, "len": 0.8}
     light = {"ambient": 0.85, "diffuse": 0.3, "specular": 0.1}
-    surface = go.Surface(x=x, y=y, z=z, surfacecolor=f, colorbar=bar, lighting=light, **colors)
+    lamp = {"x": 1e4, "y": 8e3, "z": 9e3}
+    surface = go.Surface(
+        x=x, y=y, z=z, surfacecolor=f, colorbar=bar, lighting=light, lightposition=lamp, **colors
+    )
     reach = 1.25 * (float(np.abs(points).max()) or 1.0)
-    fig = go.Figure([surface, _axes(reach)], {"template": TEMPLATE, "scene_aspectmode": "cube"})
-    fig.update_scenes(camera_eye={"x": 0.8, "y": 0.65, "z": 0.55}, camera_projection_type="orthographic")
+    fig = go.Figure([surface, _axes(reach)], {"template": TEMPLATE, "scene_aspectmode": "manual"})
+    near = {"x": 1.6, "y": 1.6, "z": 1.6}  # orthographic: the box's size zooms, not its distance
+    fig.update_scenes(aspectratio=near, camera_eye={"x": 1.1, "y": 0.9, "z": 0.8})
+    fig.update_scenes(camera_projection_type="orthographic")
     for axis in ("xaxis", "yaxis", "zaxis"):
         fig.layout.scene[axis].update(range=[-reach, reach], visible=False)
     return fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
