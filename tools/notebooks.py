@@ -85,7 +85,9 @@ def memory(process: psutil.Process) -> int:
 
 def run(notebook: NotebookNode, folder: Path) -> Measured:
     """Execute all cells, outputs into the notebook; returns what it took."""
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": str(folder)}})
+    place = {"metadata": {"path": str(folder)}}
+    # a print that arrives in two parts is one output: the book would break the line between them
+    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, resources=place, coalesce_streams=True)
     watch, begun = PeakMemory(), time.monotonic()
     watch.start()
     try:

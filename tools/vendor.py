@@ -2,8 +2,8 @@
 
     python tools/vendor.py
 
-plotly.js comes out of the installed plotly, 3Dmol.js and MathJax from npm, held against their checksums. They go
-to book/_static/vendor (never committed); JupyterLab's copy of 3Dmol.js goes into the environment's share folder.
+plotly.js comes out of the installed plotly, 3Dmol.js and MathJax from npm, held against their checksums. They
+go to book/_static/vendor (never committed); JupyterLab's copy of 3Dmol.js goes into the environment.
 Takes no time where that is done already.
 """
 
