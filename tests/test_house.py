@@ -28,7 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LAYERS = (
     {"cli", "notebook"},
     {"exercises", "viz"},
-    {"densities", "phonons", "molecular_dynamics", "gauge"},
+    {"densities", "phonons", "molecular_dynamics", "gauge", "augmentation"},
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
     {"conventions"},
