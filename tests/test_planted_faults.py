@@ -1,10 +1,12 @@
 """Each planted fault is found under the right law, and its cause is named."""
 
+import functools
 import re
 
 import numpy as np
 import pytest
 import torch
+from e3nn.nn import S2Activation
 from toy_models import CUTOFF, as_graph, density, ethanol, network, salt, weighted
 
 from tutorial_utils import graphs, symmetry
@@ -42,6 +44,12 @@ def short_list(structure):
     keep = torch.cat([torch.nonzero(graph.edge_index[1] == i)[:5, 0] for i in range(len(graph.pos))])
     graph.edge_index, graph.edge_shift = graph.edge_index[:, keep], graph.edge_shift[keep]
     return density(graph)
+
+
+@functools.cache
+def grid_activation():
+    """Equivariant only up to the resolution of its grid."""
+    return S2Activation("0e+1o+2e", torch.tanh, 8, normalization="component")
 
 
 wrong_way = Law(
@@ -167,6 +175,30 @@ FAULTS = {
         per_atom,
         "rotation 1o",
         r"the order \(y, z, x\)",
+    ),
+    "2e in another order": (
+        lambda s: density(s)[:, [8, 7, 6, 5, 4]],
+        ethanol,
+        "2e",
+        per_atom,
+        "rotation 2e",
+        r"the order \(4, 3, 2, 1, 0\)",
+    ),
+    "turned once more": (
+        lambda s: density(s)[:, 1:4] @ torch.tensor(symmetry.random_rotation(np.random.default_rng(0))),
+        ethanol,
+        "1o",
+        per_atom,
+        "rotation 1o",
+        "keeps its length but points elsewhere",
+    ),
+    "activation on a grid": (
+        lambda s: grid_activation()(density(s)),
+        ethanol,
+        "0e+1o+2e",
+        per_atom,
+        "rotation 0e",
+        "an approximate step",
     ),
     "blocks swapped": (density, ethanol, "1o+0e+2e", per_atom, "rotation 1o", r"turns as 1x0e\+1x1o\+1x2e"),
     "Cartesian tensor": (

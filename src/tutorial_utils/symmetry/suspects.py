@@ -21,6 +21,8 @@ from torch import Tensor
 FITS = 1e-3
 # A float64 network with constants rounded to float32 misses by about this much.
 SINGLE_PRECISION = 1e-5
+# Larger misses than this are faults, not approximations.
+APPROXIMATE = 0.02
 
 Guess = tuple[str, Callable[["Trial"], Tensor]]
 
@@ -94,7 +96,8 @@ def suspect(law: str, ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial], 
     if error < SINGLE_PRECISION:
         return (
             f"the {ir} output misses by no more than single precision: was the model built before "
-            "torch.set_default_dtype(torch.float64)? Its constants keep the dtype they were built with."
+            "torch.set_default_dtype(torch.float64)? Its constants keep the dtype they were built with. "
+            "Or is a step approximate, such as an activation on a grid of points?"
         )
     special = {
         "rotation": _rotation,
@@ -266,8 +269,13 @@ def _supercell(ir: o3.Irrep, irreps: o3.Irreps, size: str | None) -> Iterator[Gu
 
 def _nothing_fits(law: str, ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial], error: float) -> str:
     """Say what is known where no alternative explains the output."""
+    if law == "rotation" and error < APPROXIMATE:
+        return (
+            f"the {ir} output misses by {error:.1e} of its size, too much for round-off: an approximate "
+            "step, such as an activation on a grid of points, or a cutoff that is not smooth?"
+        )
     if law == "rotation" and ir.l > 0:
-        return _broken_components(ir, irreps, trials, error)
+        return _broken_components(ir, irreps, trials)
     if law == "translation" and _images_only(trials, ir, irreps):
         return (
             f"the {ir} output changes when an atom moves to its own periodic image: is the cell shift "
@@ -286,16 +294,11 @@ def _nothing_fits(law: str, ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Tr
     }.get(law, f"the {ir} output breaks the law {law} by {error:.1e} of its size.")
 
 
-def _broken_components(ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial], error: float) -> str:
+def _broken_components(ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial]) -> str:
     before = torch.stack([blocks(t.before, irreps, ir) for t in trials])
     after = torch.stack([blocks(t.after, irreps, ir) for t in trials])
     if min(before.min(), after.min()) >= 0:
         return f"no component of the {ir} output is ever negative: ReLU on components? Use a gate instead."
-    if error < 0.02:
-        return (
-            f"the {ir} output misses by {error:.1e} of its size, too much for round-off: an approximate "
-            "step, such as an activation on a grid of points, or a cutoff that is not smooth?"
-        )
     change = (before.norm(dim=-1) - after.norm(dim=-1)).abs().max() / before.norm(dim=-1).max()
     if change > FITS:
         return (
