@@ -1,0 +1,126 @@
+"""Finite groups, from generating matrices to a multiplication table, and what the table alone tells.
+
+A table is all that a group is: `table[i, j]` is the number of the element g_i g_j, where g_j acts first.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Complex, Float, Int
+from scipy.spatial.distance import cdist
+
+Matrices = Float[np.ndarray, "order n n"] | Complex[np.ndarray, "order n n"]
+Table = Int[np.ndarray, "order order"]
+
+
+def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) -> Matrices:
+    """Multiply matrices by each other until nothing new appears.
+
+    Args:
+        generators: (n, n) matrices, real or complex.
+        limit: the largest order to try.
+
+    Returns:
+        The elements of the group, the identity first.
+
+    Raises:
+        ValueError: if the generators are no square matrices, or give more than `limit` elements.
+    """
+    g = np.asarray(generators)
+    if g.ndim != 3 or g.shape[1] != g.shape[2]:
+        raise ValueError(f"generators: expected square matrices (number, n, n), got shape {g.shape}")
+    elements = np.eye(g.shape[1], dtype=g.dtype)[None]
+    done = 0
+    while done < len(elements):
+        for product in elements[done] @ g:
+            if np.abs(elements - product).max(axis=(1, 2)).min() > 1e-6:
+                elements = np.concatenate([elements, product[None]])
+        done += 1
+        if len(elements) > limit:
+            raise ValueError(f"generators: more than {limit} products; is an angle no fraction of a turn?")
+    return elements
+
+
+def multiplication_table(elements: Matrices, *, tolerance: float = 0.02) -> Table:
+    """Number the products of all pairs of elements.
+
+    Args:
+        elements: matrices, all different.
+        tolerance: how far an entry of a product may be from that of its element; loose, because the
+            operations of a real molecule hold only as well as its coordinates.
+
+    Returns:
+        table[i, j] = k where g_i g_j = g_k.
+
+    Raises:
+        ValueError: if a product is not among the elements.
+    """
+    flat = _real(elements)  # (order, numbers)
+    products = elements[:, None] @ elements[None]  # (order, order, n, n)
+    distance = cdist(_real(products.reshape(-1, *elements.shape[1:])), flat, "chebyshev")
+    table = distance.argmin(axis=1).reshape(len(elements), len(elements))
+    missing = np.argwhere(distance.min(axis=1).reshape(table.shape) > tolerance)
+    if len(missing):
+        i, j = missing[0]
+        raise ValueError(f"elements: no group, the product of elements {i} and {j} is not among them")
+    return table
+
+
+def failed_axioms(table: Table) -> tuple[str, ...]:
+    """Name the axioms of a group that a table breaks; an empty tuple means that it is a group.
+
+    Args:
+        table: any square table of integers; a number outside 0 … order - 1 stands for "not in the set".
+
+    Returns:
+        Those of "closure", "associativity", "identity" and "inverses" that fail. Without closure the others
+        cannot be asked, without an identity no inverses.
+    """
+    everything = np.arange(len(table))
+    if not np.isin(table, everything).all():
+        return ("closure",)
+    failed = []
+    if not (table[table] == table[:, table]).all():  # (g h) k and g (h k), all triples at once
+        failed.append("associativity")
+    units = [e for e in everything if (table[e] == everything).all() and (table[:, e] == everything).all()]
+    if not units:
+        return (*failed, "identity")
+    one = table == units[0]
+    if not (one & one.T).any(axis=1).all():  # some h with g h = 1 and h g = 1
+        failed.append("inverses")
+    return tuple(failed)
+
+
+def identity(table: Table) -> int:
+    """Return the number of the identity: the element that is its own square."""
+    return int(np.flatnonzero(table.diagonal() == np.arange(len(table)))[0])
+
+
+def inverses(table: Table) -> Int[np.ndarray, "order"]:
+    """Return the number of each element's inverse."""
+    return (table == identity(table)).argmax(axis=1)
+
+
+def element_orders(table: Table) -> Int[np.ndarray, "order"]:
+    """Return for each g the smallest k > 0 with g^k = 1."""
+    g = np.arange(len(table))
+    power, orders = g.copy(), np.ones(len(table), dtype=int)
+    while (going := power != identity(table)).any():
+        orders += going
+        power = np.where(going, table[power, g], power)
+    return orders
+
+
+def conjugacy_classes(table: Table) -> tuple[tuple[int, ...], ...]:
+    """Sort elements into classes: g and h g h⁻¹ are the same operation, seen from another side.
+
+    Returns:
+        The numbers of the elements, ascending; classes in the order of their first elements.
+    """
+    conjugates = table[table, inverses(table)[:, None]]  # [h, g]: h g h⁻¹
+    return tuple(sorted({tuple(sorted({int(c) for c in column})) for column in conjugates.T}))
+
+
+def _real(matrices: Matrices) -> Float[np.ndarray, "order numbers"]:
+    flat = matrices.reshape(len(matrices), -1)
+    return np.concatenate([flat.real, flat.imag], axis=1)

@@ -1,0 +1,72 @@
+"""Representations of a finite group: one matrix for each element, multiplied as the elements are."""
+
+import numpy as np
+from ase import Atoms
+from jaxtyping import Float
+
+from tutorial_utils.groups.finite import Matrices, Table, inverses
+
+
+def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
+    """Tell whether D(g) D(h) = D(gh) for all pairs; `tolerance` is on each entry."""
+    products = matrices[:, None] @ matrices[None]
+    return bool(np.abs(products - matrices[table]).max() < tolerance)
+
+
+def regular(table: Table) -> Float[np.ndarray, "order order order"]:
+    """Return the regular representation: each element permutes the elements, L(g)|h⟩ = |gh⟩."""
+    return np.swapaxes(np.eye(len(table))[table], 1, 2)
+
+
+def permutation(atoms: Atoms, operations: Float[np.ndarray, "order 3 3"]) -> Float[np.ndarray, "order n n"]:
+    """Return how operations about the centre exchange atoms: P[moved, atom] = 1.
+
+    Args:
+        atoms: a molecule of n atoms, in Å.
+        operations: orthogonal matrices, each of which maps the molecule onto itself.
+
+    Raises:
+        ValueError: if an operation brings an atom to no like atom.
+    """
+    r = atoms.positions - atoms.positions.mean(axis=0)
+    moved = np.einsum("gij,aj->gai", operations, r)
+    distance = np.linalg.norm(moved[:, None] - r[:, None], axis=-1)  # (order, to, from)
+    distance[:, atoms.numbers[:, None] != atoms.numbers] = np.inf
+    if distance.min(axis=1).max() > 0.1:
+        number = int(distance.min(axis=1).max(axis=1).argmax())
+        raise ValueError(f"operations: number {number} does not bring every atom to the place of a like atom")
+    return np.swapaxes(np.eye(len(r))[distance.argmin(axis=1)], 1, 2)
+
+
+def tensor_product(first: Matrices, second: Matrices) -> Matrices:
+    """Return D(g) ⊗ D'(g) for each g, in the order of numpy.kron."""
+    product = np.einsum("gij,gkl->gikjl", first, second)
+    n = first.shape[1] * second.shape[1]
+    return product.reshape(len(first), n, n)
+
+
+def average(first: Matrices, M: np.ndarray, second: Matrices, table: Table) -> np.ndarray:
+    """Average a matrix over a group: the mean of D(g) M D'(g)⁻¹, which intertwines D and D'.
+
+    * The result A obeys D(g) A = A D'(g) for all g.
+    * Schur's lemma: zero for two different irreps; a multiple of 1 for one complex irrep with itself.
+
+    Args:
+        first: D, (order, n, n).
+        M: any (n, m) matrix.
+        second: D', (order, m, m).
+        table: the group's multiplication table.
+    """
+    return np.mean(first @ M @ second[inverses(table)], axis=0)
+
+
+def unitarise(matrices: Matrices) -> Matrices:
+    """Return an equivalent representation by unitary matrices (orthogonal ones for real matrices).
+
+    The mean of D(g)† D(g) is a scalar product S that the group respects; in a basis orthonormal for S,
+    S^{1/2} D S^{-1/2}, all matrices are unitary.
+    """
+    S = np.mean(matrices.conj().swapaxes(1, 2) @ matrices, axis=0)
+    s, U = np.linalg.eigh(S)
+    root = (U * np.sqrt(s)) @ U.conj().T
+    return root @ matrices @ np.linalg.inv(root)

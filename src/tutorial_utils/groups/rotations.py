@@ -1,0 +1,122 @@
+"""Rotations by hand: generators, Wigner D, spherical harmonics, Clebsch–Gordan, in the conventions of e3nn.
+
+Components of degree l run from m = -l to l with the polar axis y, so l = 1 is (x, y, z): see `conventions`.
+"""
+
+from math import factorial
+
+import numpy as np
+from jaxtyping import Float
+from scipy.linalg import expm
+from scipy.spatial.transform import Rotation
+from scipy.special import lpmv
+
+
+def generators(l: int) -> Float[np.ndarray, "3 2*l+1 2*l+1"]:
+    """Return the real, antisymmetric matrices of infinitesimal rotations about x, y and z.
+
+    * [X_x, X_y] = X_z and cyclic.
+    * -(X_x² + X_y² + X_z²) = l(l + 1).
+    * exp(angle · X_y) turns about y; for l = 1 it is the rotation matrix itself.
+
+    Args:
+        l: degree, 0 or more.
+    """
+    m = np.arange(-l, l + 1)
+    raising = np.diag(np.sqrt(l * (l + 1) - m[:-1] * m[1:]), -1)  # J₊|m⟩ = √(l(l+1) - m(m+1)) |m+1⟩
+    J = np.array([(raising + raising.T) / 2, (raising - raising.T) / 2j, np.diag(m)])
+    Q = _real_from_complex(l)
+    X = (-1j * Q.conj() @ J @ Q.T).real  # |real⟩ = Q|complex⟩, so matrix elements take Q* and Qᵀ
+    return X[[1, 2, 0]]  # physicists' polar axis z is e3nn's y
+
+
+def _real_from_complex(l: int) -> np.ndarray:
+    """Return the unitary matrix from complex to real harmonics: sines (m < 0), then cosines (m > 0)."""
+    Q = np.zeros((2 * l + 1, 2 * l + 1), dtype=complex)
+    Q[l, l] = 1
+    for m in range(1, l + 1):
+        Q[l + m, [l - m, l + m]] = np.array([1, (-1) ** m]) / np.sqrt(2)
+        Q[l - m, [l - m, l + m]] = np.array([1, -((-1) ** m)]) * 1j / np.sqrt(2)
+    return Q
+
+
+def wigner_D(
+    l: int, R: Float[np.ndarray, "*batch 3 3"], *, parity: int | None = None
+) -> Float[np.ndarray, "*batch 2*l+1 2*l+1"]:
+    """Return the matrix by which degree l turns: the exponential of angle times generators.
+
+    * D(R S) = D(R) D(S), D orthogonal; for l = 1 and odd parity D is R itself.
+    * -1 gives `parity` times the unit matrix.
+
+    Args:
+        l: degree.
+        R: orthogonal matrices, rotations or rotations times the inversion.
+        parity: 1 (even) or -1 (odd); that of the spherical harmonics, (-1)^l, if left out.
+
+    Raises:
+        ValueError: if R is not orthogonal.
+    """
+    R = np.asarray(R, dtype=float)
+    if R.shape[-2:] != (3, 3) or np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max() > 1e-3:
+        raise ValueError(
+            f"R: expected orthogonal matrices (..., 3, 3), got shape {R.shape} or R Rᵀ far from 1"
+        )
+    det = np.sign(np.linalg.det(R))[..., None, None]
+    turns = Rotation.from_matrix((R * det).reshape(-1, 3, 3)).as_rotvec()  # axis times angle
+    D = expm(np.einsum("ai,imn->amn", turns, generators(l))).reshape(*R.shape[:-2], 2 * l + 1, 2 * l + 1)
+    return D * np.where(det < 0, (-1) ** l if parity is None else parity, 1)
+
+
+def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2*l+1"]:
+    """Return real spherical harmonics of the direction of r, with mean square 1 ("component" in e3nn).
+
+    Y_lm = N_lm P_l^|m|(cos θ) · (√2 sin |m|φ, 1, √2 cos mφ for m <, =, > 0),
+    θ from the axis y, φ from z to x.
+
+    Args:
+        l: degree.
+        r: vectors that are not zero; their length does not matter.
+    """
+    x, y, z = np.moveaxis(r / np.linalg.norm(r, axis=-1, keepdims=True), -1, 0)
+    φ = np.arctan2(x, z)
+    columns = []
+    for m in range(-l, l + 1):
+        k = abs(m)
+        N = (-1) ** k * np.sqrt((2 * l + 1) * factorial(l - k) / factorial(l + k))
+        around = 1.0 if m == 0 else np.sqrt(2) * (np.sin(k * φ) if m < 0 else np.cos(k * φ))
+        columns.append(N * lpmv(k, l, np.clip(y, -1, 1)) * around)  # lpmv has its own (-1)^m, N takes it back
+    return np.stack(columns, axis=-1)
+
+
+def clebsch_gordan(l1: int, l2: int, l3: int) -> Float[np.ndarray, "2*l1+1 2*l2+1 2*l3+1"]:
+    """Return the coefficients that couple degrees l1 and l2 to l3.
+
+    * C is the same for all observers: no rotation of its three indices together changes it. So the generators
+      annihilate it, and that determines C but for a factor.
+    * ΣC² = 1, as in e3nn's `wigner_3j`; coupled components of unit length need √(2 l3 + 1) C.
+    * Sign: the first coefficient that is not zero is positive. e3nn's sign comes from Racah's formula, so the
+      two agree up to one sign for each (l1, l2, l3).
+
+    Args:
+        l1: first degree.
+        l2: second degree.
+        l3: coupled degree, from |l1 - l2| to l1 + l2.
+
+    Raises:
+        ValueError: if l3 is out of that range.
+    """
+    if not abs(l1 - l2) <= l3 <= l1 + l2:
+        raise ValueError(f"l3: expected a degree from {abs(l1 - l2)} to {l1 + l2}, got {l3}")
+    one, two = np.eye(2 * l1 + 1), np.eye(2 * l2 + 1)
+    both = np.array(
+        [np.kron(X, two) + np.kron(one, Y) for X, Y in zip(generators(l1), generators(l2), strict=True)]
+    )
+    size, vectors = np.linalg.eigh(-np.einsum("iab,ibc->ac", both, both))  # l(l + 1) of the sum
+    V = vectors[:, np.abs(size - l3 * (l3 + 1)) < 1e-6]  # degree l3, but in a basis of eigh's choice
+    same = np.eye(2 * l3 + 1)
+    turned = V.T @ both @ V
+    gap = [np.kron(A, same) - np.kron(same, X.T) for A, X in zip(turned, generators(l3), strict=True)]
+    S = np.linalg.svd(np.concatenate(gap))[2][-1]  # turned S = S X: S leads to our basis
+    C = V @ S.reshape(2 * l3 + 1, 2 * l3 + 1)
+    C *= np.sign(C[np.abs(C) > 1e-6][0]) / np.linalg.norm(C)
+    return C.reshape(2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1)
