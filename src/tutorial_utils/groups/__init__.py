@@ -9,7 +9,7 @@ from tutorial_utils.groups.finite import (
     inverses,
     multiplication_table,
 )
-from tutorial_utils.groups.irreps import characters, image, irreps, overlap, projector
+from tutorial_utils.groups.irreps import characters, find_irreps, image, overlap, projector
 from tutorial_utils.groups.representations import (
     average,
     is_representation,
@@ -27,12 +27,12 @@ __all__ = [
     "conjugacy_classes",
     "element_orders",
     "failed_axioms",
+    "find_irreps",
     "generate",
     "generators",
     "identity",
     "image",
     "inverses",
-    "irreps",
     "is_representation",
     "multiplication_table",
     "overlap",

@@ -6,7 +6,7 @@ from jaxtyping import Complex, Float
 from tutorial_utils.groups.finite import Matrices, Table, inverses
 
 
-def irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matrices]:
+def find_irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matrices]:
     """Find all irreps of a finite group in its regular representation.
 
     * w(a⁻¹ b) with random weights w is a matrix that commutes with every L(g).
