@@ -48,7 +48,7 @@ book: venv
 	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
 
 browser: browser-venv
-	$(BIN)/pytest tests/browser -n $(WORKERS)
+	$(BIN)/pytest tests/browser -n $(WORKERS) --dist loadgroup
 
 format: venv
 	$(BIN)/ruff check --fix-only --quiet .

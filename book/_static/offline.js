@@ -59,8 +59,23 @@
     });
   }
 
+  // what scrolls within the page must be reachable by keyboard
+  function reachScrolling() {
+    document.querySelectorAll("article table, article mjx-container").forEach(function (wide) {
+      if (wide.scrollWidth > wide.clientWidth + 1) wide.tabIndex = 0;
+    });
+  }
+
+  window.addEventListener("load", function () {
+    const math = window.MathJax && MathJax.startup && MathJax.startup.promise;
+    Promise.resolve(math).then(reachScrolling);
+  });
+  window.addEventListener("resize", reachScrolling);
+
   document.addEventListener("DOMContentLoaded", function () {
     dressQuotes();
+    // Sphinx calls a bibliography a list, but its entries no list items
+    document.querySelectorAll(".citation-list").forEach(function (list) { list.removeAttribute("role"); });
     nameSolutions();
     document.querySelectorAll(".course-plotly").forEach(function (place) { near.observe(place); });
     new MutationObserver(recolour).observe(document.documentElement, {attributeFilter: ["data-theme"]});

@@ -1,0 +1,111 @@
+"""A browser that reads the built book with nothing but the book's own server to talk to."""
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+BOOK = Path(__file__).parents[2] / "_build" / "html"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# WebGL in software, so that the tests see the same on every machine.
+FLAGS = (
+    "--no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist"
+)
+PAGES = sorted(
+    path.relative_to(BOOK).as_posix()
+    for folder in ("book", "notebooks")
+    for path in (BOOK / folder).glob("*.html")
+)
+LOOKS = {"light": ("light", 1280), "dark-phone": ("dark", 380)}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves files without a line for each."""
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Visit:
+    """A page that has been opened.
+
+    Attributes:
+        page: playwright's page.
+        address: where the book is served.
+        outside: addresses asked for outside the book.
+        errors: what the console and the scripts complained of.
+    """
+
+    page: Page
+    address: str
+    outside: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        """Record and refuse what goes outside, record errors."""
+        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "response", lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None
+        )
+        self.page.route("**/*", self.guard)
+
+    def guard(self, route: Route) -> None:
+        """Let through what the book itself holds."""
+        if route.request.url.startswith((self.address, "data:", "blob:")):
+            route.continue_()
+        else:
+            self.outside.append(route.request.url)
+            route.abort()
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """The book, served as `python -m http.server` serves it."""
+    assert (BOOK / "index.html").exists(), "there is no book in _build/html: run `make book` first"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(BOOK)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    assert program, "no Chromium or Chrome found: install chromium"
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+
+
+def open_page(browser: Browser, address: str, path: str, scheme: str = "light", width: int = 1280) -> Visit:
+    """Open one page of the book, guarded."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    visit = Visit(context.new_page(), address)
+    visit.watch()
+    visit.page.goto(address + path, wait_until="load")
+    return visit
+
+
+@pytest.fixture(scope="module", params=[(page, look) for page in PAGES for look in LOOKS], ids="-".join)
+def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Visit]:
+    """Each page of the book in each look, opened once for all tests of a module."""
+    path, look = request.param
+    scheme, width = LOOKS[look]
+    opened = open_page(browser, address, path, scheme, width)
+    yield opened
+    opened.page.context.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one page on one worker, so that it is opened once."""
+    for item in items:
+        if hasattr(item, "callspec") and "visit" in item.callspec.params:
+            item.add_marker(pytest.mark.xdist_group("-".join(item.callspec.params["visit"])))

@@ -1,0 +1,149 @@
+"""Every page of the built book, on a wide light screen and on a narrow dark one."""
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from painted import Picture, changed, coloured, differing, picture
+from playwright.sync_api import Locator, expect
+
+FIGURES = ".course-plotly"
+STRUCTURES = "[data-structure]"
+
+
+def each(places: Locator) -> list[Locator]:
+    return [places.nth(i) for i in range(places.count())]
+
+
+def unfold(visit) -> None:
+    """Open every hint and every solution."""
+    visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
+def drawn(place: Locator) -> Locator:
+    """Return the element once its own script says that it has drawn it."""
+    place.scroll_into_view_if_needed()
+    expect(place).to_have_attribute("data-drawn", "yes", timeout=30_000)
+    return place
+
+
+def slid(visit, figure: Locator, slider: Locator, share: float) -> Picture:
+    """Return the figure, without its slider, after a click at a share of the slider's length."""
+    figure.scroll_into_view_if_needed()
+    rail = slider.locator(".slider-rail-rect").bounding_box()
+    visit.page.mouse.click(rail["x"] + share * rail["width"], rail["y"] + rail["height"] / 2)
+    visit.page.wait_for_timeout(300)
+    above = slider.bounding_box()["y"] - figure.bounding_box()["y"]
+    return picture(figure)[: int(above)]
+
+
+def test_solutions_and_hints_fold_and_unfold(visit):
+    for fold in each(visit.page.locator("article details")):
+        title, body = fold.locator("> summary"), fold.locator("> :not(summary)").first
+        assert not fold.evaluate("fold => fold.open")
+        title.click()
+        expect(body).to_be_visible()
+        title.click()
+        expect(body).to_be_hidden()
+
+
+def test_formulas_are_set(visit):
+    formulas = visit.page.locator("article .math")
+    if formulas.count():
+        visit.page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
+        visit.page.evaluate("MathJax.startup.promise.then(() => null)")
+    bare = "all => all.filter(m => !m.querySelector('mjx-container')).map(m => m.textContent)"
+    assert formulas.evaluate_all(bare) == []
+    assert visit.page.locator("mjx-merror, .MathJax_Error").count() == 0
+
+
+def test_figures_are_painted_and_named(visit):
+    unfold(visit)
+    for figure in each(visit.page.locator(FIGURES)):
+        assert len(figure.get_attribute("aria-label")) >= 20
+        assert coloured(picture(drawn(figure))) > 0.001, figure.get_attribute("aria-label")
+
+
+def test_structures_are_painted_and_named(visit):
+    unfold(visit)
+    for box in each(visit.page.locator(STRUCTURES)):
+        assert len(box.locator("img").get_attribute("alt")) >= 20
+        canvas = drawn(box).locator("canvas").first
+        expect(box.locator("img")).to_be_hidden()
+        assert differing(picture(canvas)) > 0.01, box.locator("img").get_attribute("alt")
+
+
+def test_sliders_of_figures_move(visit):
+    unfold(visit)
+    for figure in each(visit.page.locator(FIGURES)):
+        sliders = figure.locator(".slider-container")
+        drawn(figure)
+        for slider in each(sliders):
+            first, middle = (slid(visit, figure, slider, share) for share in (0.02, 0.45))
+            assert changed(first, middle) > 0.001, figure.get_attribute("aria-label")
+
+
+def test_sliders_of_structures_move(visit):
+    unfold(visit)
+    for knob in each(visit.page.locator(".course-structure input[type=range]")):
+        box = drawn(
+            knob.locator("xpath=ancestor::*[contains(@class, 'course-structure')]").locator(STRUCTURES)
+        )
+        before = picture(box)
+        middle = int(knob.get_attribute("max")) // 2 + 1
+        knob.evaluate(f"k => {{ k.value = {middle}; k.dispatchEvent(new Event('input')); }}")
+        visit.page.wait_for_timeout(300)
+        assert changed(before, picture(box)) > 0.001, knob.get_attribute("aria-label")
+
+
+def test_quizzes_answer(visit):
+    unfold(visit)
+    for quiz in each(visit.page.locator(".Quiz")):
+        feedback = quiz.locator(".Feedback")
+        assert feedback.text_content().strip() == ""
+        if quiz.locator(".MCButton").count():
+            quiz.locator(".MCButton").first.click()
+        else:
+            quiz.locator("input").fill("1")
+            quiz.locator("input").press("Enter")
+        expect(feedback).not_to_be_empty()
+
+
+def test_the_page_does_not_move_sideways(visit):
+    widths = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert widths[0] <= widths[1]
+
+
+def test_the_page_is_accessible(visit):
+    # preload: axe would fetch the style sheets anew, from wrong addresses
+    found = Axe().run(visit.page, options={"preload": False}).response["violations"]
+    serious = [item for item in found if item["impact"] in ("serious", "critical")]
+    told = [
+        f"{item['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for item in serious
+        for node in item["nodes"]
+    ]
+    assert told == []
+
+
+def test_the_page_asked_for_nothing_outside_and_raised_no_error(visit):
+    """Last: what the tests above did is recorded too."""
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize(
+    ("shade", "is_data"), [((255, 255, 255), False), ((90, 90, 90), False), ((0, 114, 178), True)]
+)
+def test_axes_alone_do_not_pass_for_a_figure(shade, is_data):
+    """The measure itself: a frame of axes with a line in one shade."""
+    page = np.full((100, 100, 3), 255)
+    page[:, 10] = page[90] = (122, 122, 122)
+    page[50] = shade
+    assert (coloured(page) > 0.001) == is_data
+
+
+def test_an_empty_place_does_not_pass_for_a_structure():
+    page = np.full((100, 100, 3), 18)
+    assert differing(page) == 0
+    page[40:60, 40:60] = 144
+    assert differing(page) > 0.01

@@ -1,0 +1,47 @@
+"""The book where something is missing: a server, WebGL, a script."""
+
+import pytest
+from conftest import BOOK, PAGES, open_page
+from painted import differing, picture
+from playwright.sync_api import Browser, expect
+
+
+def with_structures() -> list[str]:
+    return [page for page in PAGES if "data-structure" in (BOOK / page).read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_opens_from_a_folder(browser: Browser, path):
+    visit = open_page(browser, BOOK.as_uri() + "/", path)
+    page = visit.page
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    for place in page.locator(".course-plotly, [data-structure]").all():
+        place.scroll_into_view_if_needed()
+        expect(place).to_have_attribute("data-drawn", "yes", timeout=30_000)
+    page.context.close()
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+def test_the_front_page_leads_into_the_book(browser: Browser, address):
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_url("**/book/intro.html")
+    page.close()
+
+
+@pytest.mark.parametrize("missing", ["WebGL", "3Dmol.js"])
+def test_a_picture_stands_in(browser: Browser, address, missing):
+    context = browser.new_context()
+    if missing == "WebGL":
+        context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    else:
+        context.route("**/3Dmol-min.js", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(address + with_structures()[0])
+    still = page.locator("[data-structure] img").first
+    still.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    expect(still).to_be_visible()
+    assert differing(picture(still)) > 0.01
+    context.close()
