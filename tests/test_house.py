@@ -6,11 +6,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from tutorial_utils import datasets
 
@@ -232,6 +234,19 @@ def test_every_library_is_pinned_within_its_range():
         wanted = Requirement(line)
         if wanted.name != PROJECT["name"]:
             assert wanted.specifier.contains(pinned[normal(wanted.name)]), line
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_every_pin_installs_on_every_python_of_the_range(python):
+    """Debian 12 has Python 3.11.2: a pin made on a later 3.11 may ask for more."""
+    for name, version in pins().items():
+        try:
+            about = metadata.distribution(name)
+        except metadata.PackageNotFoundError:  # another Python's environment
+            continue
+        wanted = about.metadata["Requires-Python"]
+        if about.version.split("+")[0] == version and wanted:
+            assert SpecifierSet(wanted).contains(python), f"{name} {version}"
 
 
 def test_the_extra_all_names_the_others():
