@@ -103,12 +103,13 @@ def test_rows_are_neighbour_then_centre():
     assert graph.cell.tolist() == np.zeros((1, 3, 3)).tolist() and graph.pbc.tolist() == [[False] * 3]
 
 
-def test_a_slab_needs_no_third_vector():
-    slab = fcc111("Cu", (1, 1, 3))
-    flat = slab.copy()
-    flat.set_cell([*slab.cell[:2], [0, 0, 0]])
-    assert not slab.pbc[2] and len(edges(graphs.to_graph(slab, 4.0)))
-    np.testing.assert_array_equal(edges(graphs.to_graph(slab, 4.0)), edges(graphs.to_graph(flat, 4.0)))
+@pytest.mark.parametrize("third", [[0, 0, 0], [2.5, 0, 0]], ids=["none", "parallel to the first"])
+def test_the_third_vector_of_a_slab_means_nothing(third):
+    slab = fcc111("Cu", (1, 1, 3), vacuum=5.0)
+    other = slab.copy()
+    other.set_cell([*slab.cell[:2], third])
+    assert not slab.pbc[2] and len(edges(graphs.to_graph(slab, 4.0))) == 42
+    np.testing.assert_array_equal(edges(graphs.to_graph(slab, 4.0)), edges(graphs.to_graph(other, 4.0)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -233,6 +233,14 @@ FAULTS = {
         "permutation 0e",
         "order of the atoms",
     ),
+    "depends on the order a little": (
+        lambda s: density(s)[:, 0].sum() + 1e-4 * density(s)[0, 0],
+        ethanol,
+        "0e",
+        {},
+        "permutation 0e",
+        "order of the atoms",
+    ),
     "numbers kept outside": (
         lambda s: ethanol().numbers * density(s)[:, 0].mean().item(),
         ethanol,

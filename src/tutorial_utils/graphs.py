@@ -146,11 +146,9 @@ def _neighbours(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Find every pair within the cutoff: centre (edges,), neighbour (edges,), shift (edges, 3)."""
-    # A lattice vector along which nothing repeats means nothing here, and could spoil the volume.
-    box = np.where(pbc[:, None], cell, 0.0)
     search = vesin.NeighborList(cutoff=cutoff, full_list=True)
     centre, neighbour, shift, distance = search.compute(
-        points=positions, box=box, periodic=pbc, quantities="ijSd"
+        points=positions, box=cell, periodic=pbc, quantities="ijSd"
     )
     if len(distance) and distance.min() < SAME_POINT:
         edge = distance.argmin()
