@@ -106,6 +106,7 @@ def test_quizzes_answer(visit):
             quiz.locator("input").fill("1")
             quiz.locator("input").press("Enter")
         expect(feedback).not_to_be_empty()
+        visit.page.wait_for_timeout(1000)  # the colours of the answer fade in
 
 
 def test_the_page_does_not_move_sideways(visit):
