@@ -160,7 +160,7 @@ def transform(lattice: Lattice, angles: Float[Tensor, "*batch sites"]) -> Lattic
 def random_angles(lattice: Lattice, rng: np.random.Generator) -> Float[Tensor, "*batch sites"]:
     """Return a random gauge change: one phase per site (and per field of a batch), uniform in (-π, π)."""
     shape = (*lattice.phases.shape[:-1], lattice.sites)
-    return torch.as_tensor(rng.uniform(-np.pi, np.pi, shape), dtype=lattice.phases.dtype)
+    return torch.as_tensor(rng.uniform(-np.pi, np.pi, shape)).to(lattice.phases)
 
 
 def gauge_law() -> Law:
