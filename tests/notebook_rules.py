@@ -93,6 +93,12 @@ class Page:
         """The code cells."""
         return [cell for cell in self.cells if cell.kind == "code"]
 
+    @cached_property
+    def exercises(self) -> tuple[list[Cell], list[Cell]]:
+        """The cells where answers go, and those that solve the exercises."""
+        solutions = [cell for cell in self.code if "solution" in cell.tags]
+        return [cell for cell in self.code if cell.exercises() and cell not in solutions], solutions
+
     @property
     def prose(self) -> str:
         """The text of all markdown cells."""
@@ -194,9 +200,8 @@ def folded(cell: Cell) -> bool:
 
 
 def exercises(page: Page) -> Iterator[str]:
-    """Stub, hint, folded solution that checks itself."""
-    solutions = [cell for cell in page.code if "solution" in cell.tags]
-    stubs = [cell for cell in page.code if cell.exercises() and cell not in solutions]
+    """Each exercise has a stub, and a solution; they are called after the session."""
+    stubs, solutions = page.exercises
     asked = set().union(*(cell.exercises() for cell in stubs))
     solved = set().union(*(cell.exercises() for cell in solutions))
     if len(asked) < EXERCISES:
@@ -206,16 +211,27 @@ def exercises(page: Page) -> Iterator[str]:
     session = str(int(page.name[:2]))
     if any(not re.fullmatch(rf"{session}\.\d+", name) for name in asked):
         yield f"exercises of session {session} are called {session}.1, {session}.2, …"
-    for cell in stubs:
+
+
+def stubs(page: Page) -> Iterator[str]:
+    """A stub says that it is one, and has a hint beside it."""
+    for number, cell in enumerate(page.cells):
+        if cell not in page.exercises[0]:
+            continue
         if "not attempted yet" not in cell.shown:
             yield f"an untouched stub has to read 'not attempted yet': {cell.text[:60]!r}"
-    for cell in solutions:
+        near = page.cells[max(number - 3, 0) : number + 3]
+        if not any("<details" in other.text for other in near if other.kind == "markdown"):
+            yield f"no hint in <details> beside the stub: {cell.text[:60]!r}"
+
+
+def solutions(page: Page) -> Iterator[str]:
+    """A solution starts folded, and checks itself."""
+    for cell in page.exercises[1]:
         if not folded(cell):
             yield f"a solution is not folded everywhere: {cell.text[:60]!r}"
         if not cell.exercises() or not cell.shown.strip() or "not attempted yet" in cell.shown:
             yield f"a solution without its own verdict: {cell.text[:60]!r}"
-    if page.prose.count("<details>") < len(asked):
-        yield "each exercise needs a hint in <details>"
 
 
 def figures(page: Page) -> Iterator[str]:
@@ -233,6 +249,8 @@ def order(page: Page) -> Iterator[str]:
     """The parts that every lesson has."""
     if not page.cells[0].text.startswith("# "):
         yield "the first cell begins with the title"
+    if "<!-- badges -->" not in page.cells[0].text:
+        yield "the first cell has no place for badges: <!-- badges --><!-- /badges -->"
     setup = [cell for cell in page.code if "setup" in cell.tags]
     if setup != page.code[:1]:
         yield "the first code cell is the set-up, tagged so"
@@ -275,5 +293,6 @@ def stable(page: Page) -> Iterator[str]:
 
 
 RULES: tuple[Rule, ...] = (
-    lengths, weights, measured, executed, clean, compared, exercises, figures, order, portable, stable,
+    lengths, weights, measured, executed, clean, compared,
+    exercises, stubs, solutions, figures, order, portable, stable,
 )  # fmt: skip

@@ -57,7 +57,11 @@ def good() -> dict:
     """A notebook without a fault."""
     box = "<!-- measured -->runs in 74 s on 2 CPUs, 1.1 GB<!-- /measured -->"
     links = " ".join(f"https://doi.org/10.1000/{n}" for n in range(3))
-    cells = [markdown(f"# See it\n\n{box}"), code("course = setup()", tags=("setup",)), code("import numpy")]
+    cells = [
+        markdown(f"# See it\n\n{box} <!-- badges --><!-- /badges -->"),
+        code("course = setup()", tags=("setup",)),
+        code("import numpy"),
+    ]
     cells += [
         markdown("**Predict, then run.** " + "word " * 1600),
         markdown("> **Pitfall.** Bring your own data"),
@@ -145,14 +149,18 @@ FAULTS = {
     ],
     "exercises": [
         add(code('answer = ...\ncheck("1.9", answer)', "not attempted yet")),
-        add(code('answer = 1\ncheck("1.1", answer)', "passed", tags=("solution",))),
-        add(code('answer = 1\ncheck("1.1", answer)', "passed")),
-        swap("<details>"),
+        add(code('answer = ...\ncheck("2.1", answer)', "not attempted yet")),
         swap("check"),
+    ],
+    "stubs": [add(code('answer = 1\ncheck("1.1", answer)', "passed")), swap("<details>")],
+    "solutions": [
+        add(code('answer = 1\ncheck("1.1", answer)', "passed", tags=("solution",))),
+        add(code("answer = 1", **SOLUTION)),
+        add(code('answer = ...\ncheck("1.1", answer)', "not attempted yet", **SOLUTION)),
     ],
     "figures": [swap("viz.show", "len"), add(code('show(f, alt="a plot")', "x")), add(code("show(f)", "x"))],
     "order": [
-        *map(swap, ("# See it", "Failure", "Quiz", "Bring your own", "**Predict", "> **")),
+        *map(swap, ("# See it", "<!-- badges -->", "Failure", "Quiz", "Bring your own", "**Predict", "> **")),
         change(1, metadata={}),
     ],
     "portable": [

@@ -11,7 +11,5 @@ if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ "$(uname)" != Darwin ]; then
     options+=(--no-browser)
 fi
 # The stored figures may show without a run.
-for notebook in notebooks/*.ipynb; do
-    [ ! -e "$notebook" ] || jupyter trust "$notebook" >/dev/null
-done
+jupyter trust notebooks/*.ipynb >/dev/null
 exec jupyter lab "${options[@]}" notebooks
