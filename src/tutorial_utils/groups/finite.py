@@ -105,7 +105,8 @@ def element_orders(table: Table) -> Int[np.ndarray, "order"]:
     """Return for each g the smallest k > 0 with g^k = 1."""
     g = np.arange(len(table))
     power, orders = g.copy(), np.ones(len(table), dtype=int)
-    while (going := power != identity(table)).any():
+    for _ in table:  # no order is larger than the group
+        going = power != identity(table)
         orders += going
         power = np.where(going, table[power, g], power)
     return orders
