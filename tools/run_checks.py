@@ -7,6 +7,7 @@ Each part is a make target of the same name. Its log goes to _build/logs/; a par
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,7 +84,8 @@ def report(run: Run) -> bool:
     lines = run.log.read_text(errors="replace").splitlines()
     if not passed:
         print("\n".join(["", f"---- {run.part.name} ({run.log})", *lines, "----"]))
-    closing = lines[-1].strip("= ") if lines else ""
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("= ") for line in lines]
+    closing = next(filter(None, reversed(plain)), "")
     word = "passed" if passed else "FAILED"
     print(f"{run.part.name}: {word} after {time.monotonic() - run.started:.0f} s · {closing}", flush=True)
     return passed
