@@ -80,6 +80,23 @@ _CARDS = (
             "8f90935ba42fd9e03df323cf03428c456d87b881/sitraj.xyz"
         ),
     ),
+    Card(
+        name="qm7x_published",
+        what=(
+            "100 geometries of one molecule, C5H7NS, of the QM7-X set, as a test of another program carries "
+            "them. Polarizabilities at another level of theory than molecules_hf."
+        ),
+        units={"positions": "Å", "polarizability": "bohr³"},
+        licence="BSD-3-Clause",
+        made_by="github.com/metatensor/metatrain @ e2af06720264c6853020864db416aa53f215f058",
+        file="qm7x_reduced_100.xyz",
+        sha256="0d392ae49704b0c12c852ea0909ad493f41380b48e5776a11d523a5db9163cc7",
+        url=(
+            "https://raw.githubusercontent.com/metatensor/metatrain/"
+            "e2af06720264c6853020864db416aa53f215f058/tests/resources/qm7x_reduced_100.xyz"
+        ),
+        reference="https://doi.org/10.1038/s41597-021-00812-2",
+    ),
 )
 
 

@@ -153,13 +153,21 @@ Contents = tuple[list[Atoms], dict[str, np.ndarray]]
 
 
 def _read_npz(path: Path) -> Contents:
-    """Read arrays; "numbers" (atoms,) and "positions" (frames, atoms, 3) Å become structures."""
+    """Read arrays; "numbers" and "positions" (Å) become structures.
+
+    Structures of one and the same kind: numbers (atoms,), positions (frames, atoms, 3). Structures of
+    different sizes lie end to end: numbers (all atoms,), positions (all atoms, 3), sizes (frames,).
+    """
     with np.load(path, allow_pickle=False) as stored:
         arrays = {key: _float64(stored[key]) for key in stored}
     if "positions" not in arrays:
         return [], arrays
     numbers, positions = arrays.pop("numbers"), arrays.pop("positions")
-    return [Atoms(numbers=numbers, positions=frame) for frame in positions], arrays
+    if "sizes" not in arrays:
+        return [Atoms(numbers=numbers, positions=frame) for frame in positions], arrays
+    ends = np.cumsum(arrays.pop("sizes"))[:-1]
+    parts = zip(np.split(numbers, ends), np.split(positions, ends), strict=True)
+    return [Atoms(numbers=part, positions=places) for part, places in parts], arrays
 
 
 def _float64(array: np.ndarray) -> np.ndarray:
@@ -174,16 +182,26 @@ def _read_json(path: Path) -> Contents:
 
 
 def _read_extxyz(path: Path) -> Contents:
-    """Read extended XYZ; energy, forces and stress, as (frames, 3, 3), leave the structures for arrays."""
-    frames = list(iread(path, index=":", format="extxyz"))
-    results = [frame.calc.results for frame in frames]
-    arrays = {name: np.array([result[name] for result in results]) for name in ("energy", "forces")}
-    if "stress" in results[0]:
-        arrays["stress"] = np.array([voigt_6_to_full_3x3_stress(result["stress"]) for result in results])
-    for frame in frames:
-        frame.calc = None
-    return frames, arrays
+    """Read extended XYZ; labels that are there leave the structures for arrays.
 
+    Stress and polarizability become (frames, 3, 3). Forces need frames of one size.
+    """
+    frames = list(iread(path, index=":", format="extxyz"))
+    results = [{**frame.info, **(frame.calc.results if frame.calc else {})} for frame in frames]
+    arrays = {name: [found[name] for found in results if name in found] for name in _LABELS}
+    for frame in frames:
+        frame.calc, frame.info = None, {}
+    return frames, {
+        name: np.array([_LABELS[name](x) for x in column]) for name, column in arrays.items() if column
+    }
+
+
+_LABELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "energy": np.asarray,
+    "forces": np.asarray,
+    "stress": voigt_6_to_full_3x3_stress,
+    "polarizability": lambda nine: np.reshape(nine, (3, 3)),
+}
 
 _READERS: dict[str, Callable[[Path], Contents]] = {
     ".npz": _read_npz,
