@@ -1,5 +1,19 @@
-"""Finite and point groups, their representations and irreps, and the rotation group, all built by hand."""
+"""Finite and point groups, their representations and irreps, and the rotation group, all built by hand.
 
+>>> from tutorial_utils import groups
+>>> tetrahedral = groups.molecular("Td")
+>>> print(groups.character_table(tetrahedral))
+    E  8C3  3C2  6S4  6σd
+A1  1    1    1    1    1
+A2  1    1    1   -1   -1
+E   2   -1    2    0    0
+T1  3    0   -1    1   -1
+T2  3    0   -1   -1    1
+>>> groups.subduce(2, tetrahedral)
+{'E': 1, 'T2': 1}
+"""
+
+from tutorial_utils.groups.characters import CharacterTable, character_table, subduce
 from tutorial_utils.groups.finite import (
     conjugacy_classes,
     element_orders,
@@ -10,6 +24,7 @@ from tutorial_utils.groups.finite import (
     multiplication_table,
 )
 from tutorial_utils.groups.irreps import characters, find_irreps, image, overlap, projector
+from tutorial_utils.groups.point_groups import CRYSTALLOGRAPHIC, crystallographic, molecular, schoenflies
 from tutorial_utils.groups.representations import (
     average,
     is_representation,
@@ -21,10 +36,14 @@ from tutorial_utils.groups.representations import (
 from tutorial_utils.groups.rotations import clebsch_gordan, generators, spherical_harmonics, wigner_D
 
 __all__ = [
+    "CRYSTALLOGRAPHIC",
+    "CharacterTable",
     "average",
+    "character_table",
     "characters",
     "clebsch_gordan",
     "conjugacy_classes",
+    "crystallographic",
     "element_orders",
     "failed_axioms",
     "find_irreps",
@@ -34,12 +53,15 @@ __all__ = [
     "image",
     "inverses",
     "is_representation",
+    "molecular",
     "multiplication_table",
     "overlap",
     "permutation",
     "projector",
     "regular",
+    "schoenflies",
     "spherical_harmonics",
+    "subduce",
     "tensor_product",
     "unitarise",
     "wigner_D",
