@@ -23,6 +23,8 @@
   }
 
   function draw(place) {
+    // plotly's surfaces would hold a wheel that scrolls the page; with Ctrl it zooms
+    place.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
     const figure = JSON.parse(place.nextElementSibling.textContent);
     const config = Object.assign({}, figure.config, {responsive: true, displayModeBar: false});
     figure.layout.font = Object.assign({color: ink()}, figure.layout.font);

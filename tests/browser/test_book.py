@@ -95,6 +95,14 @@ def test_sliders_of_structures_move(visit):
         assert changed(before, picture(box)) > 0.001, knob.get_attribute("aria-label")
 
 
+def test_a_wheel_over_a_figure_scrolls_the_page(visit):
+    for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}"))[:5]:
+        drawn(place).hover()
+        before = visit.page.evaluate("window.scrollY")
+        visit.page.mouse.wheel(0, -100 if before else 100)
+        visit.page.wait_for_function(f"window.scrollY !== {before}")
+
+
 def test_quizzes_answer(visit):
     unfold(visit)
     for quiz in each(visit.page.locator(".Quiz")):

@@ -1,0 +1,423 @@
+"""What `show` stores: small, the same at each run, true to the data, with a text for those who cannot see."""
+
+import base64
+import json
+import re
+import sys
+import types
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk, molecule
+from e3nn import o3
+
+from tutorial_utils import viz
+from tutorial_utils.book_renderer import PLOTLY_MIME, figure_html
+from tutorial_utils.viz import display
+from tutorial_utils.viz.display import compact
+from tutorial_utils.viz.picture import view_rotation
+from tutorial_utils.viz.structures import THREE_D_MOL
+
+ALT = "The error falls to 0.1 eV/Å with 100 geometries"
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    """A function that shows a figure and returns the output a notebook would store."""
+    outputs = []
+    monkeypatch.setattr(display, "display", lambda bundle, raw: outputs.append(bundle))
+
+    def show(figure, alt=ALT) -> dict:
+        assert viz.show(figure, alt=alt) is None
+        return outputs.pop()
+
+    return show
+
+
+def numbers(spec) -> np.ndarray:
+    """Read an array as plotly.js does."""
+    if not isinstance(spec, dict):
+        return np.array(spec, dtype=float)
+    flat = np.frombuffer(base64.b64decode(spec["bdata"]), dtype=spec["dtype"])
+    return flat.reshape([int(n) for n in spec["shape"].split(",")]) if "shape" in spec else flat
+
+
+def wave(points: int = 500) -> go.Figure:
+    x = np.linspace(0, 6, points)
+    return go.Figure(go.Scatter(x=x, y=np.sin(x)))
+
+
+# ---- show
+
+
+def test_the_text_is_stored_where_each_reader_looks_for_it(stored):
+    output = stored(wave())
+    assert output["text/plain"] == f"[figure] {ALT}"
+    assert output[PLOTLY_MIME]["layout"]["meta"] == {"alt": ALT}
+    assert f'alt="{ALT}"' in stored(viz.structure(molecule("H2O")))["text/html"]
+
+
+def test_text_with_quotes_stays_one_attribute(stored):
+    alt = 'Called "dipole" < 1 & > 0 by everybody'
+    page = stored(viz.structure(molecule("H2O")), alt)["text/html"]
+    assert (
+        re.search(r'<img alt="([^"]*)"', page)[1]
+        == "Called &quot;dipole&quot; &lt; 1 &amp; &gt; 0 by everybody"
+    )
+    assert 'role="img" aria-label="Called &quot;' in figure_html(stored(wave(), alt)[PLOTLY_MIME])
+
+
+@pytest.mark.parametrize("alt", ["", "a curve", None, "   " * 10])
+def test_a_text_that_says_nothing_is_refused(alt):
+    with pytest.raises(ValueError, match="alt must tell the figure's message"):
+        viz.show(wave(), alt=alt)
+
+
+def test_anything_else_is_refused():
+    with pytest.raises(ValueError, match=r"must be a plotly Figure or a structure.*got list"):
+        viz.show([1, 2], alt=ALT)
+
+
+def test_the_same_figure_is_stored_the_same_way(stored):
+    def make():
+        return [wave(), viz.structure(molecule("H2O"), vectors=[0, 0, 1.0])]
+
+    assert [stored(figure) for figure in make()] == [stored(figure) for figure in make()]
+    first, second = (viz.structure(molecule(name)).name for name in ("H2O", "NH3"))
+    assert first != second
+
+
+def test_the_callers_figure_stays_as_it_was(stored):
+    figure = wave()
+    before = figure.to_json()
+    stored(figure)
+    assert figure.to_json() == before
+
+
+def test_arrays_keep_their_values_at_a_fraction_of_the_size(stored):
+    figure = wave(2000)
+    trace = stored(figure)[PLOTLY_MIME]["data"][0]
+    assert np.allclose(numbers(trace["y"]), figure.data[0].y, atol=1e-6)
+    assert len(json.dumps(trace)) < 2 * 2000 * 6
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(0, 1, 100),
+        -4208.0 + 1e-3 * np.linspace(0, 1, 100),
+        np.logspace(-12, 0, 100),
+        np.arange(100),
+        np.arange(100) * 1000 - 50_000,
+        np.arange(100) * 10**12,
+        np.linspace(0, 1, 600).reshape(20, 30),
+        torch.linspace(0, 1, 100),
+        list(np.linspace(0, 1, 100)),
+    ],
+    ids=["unit", "offset", "decades", "bytes", "integers", "long", "matrix", "torch", "list"],
+)
+def test_the_number_type_fits_the_numbers(values):
+    array = np.asarray(values, dtype=float)
+    found = numbers(compact(values, "y"))
+    assert found.shape == array.shape
+    assert np.abs(found - array).max() <= 1e-6 * np.ptp(array)
+    assert np.allclose(found, array, rtol=1e-6, atol=0)
+
+
+def test_what_is_no_data_stays_as_it_is():
+    assert compact({"tickvals": list(range(30)), "text": ["a"] * 30, "y": [1, None, 3]}) == {
+        "tickvals": list(range(30)),
+        "text": ["a"] * 30,
+        "y": [1, None, 3],
+    }
+    assert compact(np.array([1.0, np.nan])) == [1.0, None]
+    json.dumps(compact({"x": np.array(["a", "b"] * 20), "y": [[1, 2], [3]] * 20}), allow_nan=False)
+
+
+def test_colab_gets_html_that_brings_its_script(stored, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    output = stored(wave())
+    assert PLOTLY_MIME not in output
+    assert f'role="img" aria-label="{ALT}"' in output["text/html"]
+    assert "cdn.plot.ly" in output["text/html"]
+    assert output == stored(wave())
+
+
+def test_stored_outputs_hold_no_library(stored):
+    assert len(stored(viz.structure(molecule("H2O")))["text/html"]) < 12_000
+    assert len(json.dumps(stored(go.Figure()))) < 5_000
+
+
+# ---- structures
+
+
+def svg(shown: viz.Structure) -> ElementTree.Element:
+    return ElementTree.fromstring(shown.picture)
+
+
+def marks(shown: viz.Structure, name: str) -> list[ElementTree.Element]:
+    return svg(shown).findall(f".//{{http://www.w3.org/2000/svg}}{name}")
+
+
+def test_the_picture_shows_what_the_viewer_shows(stored):
+    shown = viz.structure(molecule("H2O"), vectors=np.eye(3), tensors=np.eye(3), labels="element")
+    assert len(marks(shown, "circle")) == 3
+    assert len(marks(shown, "line")) == 2 + 3  # bonds and shafts
+    assert len(marks(shown, "ellipse")) == 1
+    assert [mark.text for mark in marks(shown, "text")].count("H") == 2
+    assert shown.commands.count("addArrow") == 3
+    assert shown.commands.count("ellipsoid(") == 1
+    page = stored(shown)["text/html"]
+    source = re.search(r'src="data:image/svg\+xml,([^"]*)"', page)[1]
+    ElementTree.fromstring(unquote(source))
+
+
+def test_the_picture_lies_within_its_frame():
+    shown = viz.structure(bulk("Si", cubic=True), vectors=[5.0, 5, 5], vector_scale=1)
+    x, y, width, height = map(float, svg(shown).attrib["viewBox"].split())
+    for mark in marks(shown, "line"):
+        for end in ("1", "2"):
+            assert x <= float(mark.attrib[f"x{end}"]) <= x + width
+            assert y <= float(mark.attrib[f"y{end}"]) <= y + height
+
+
+def test_the_view_is_a_rotation_that_looks_at_z_upright():
+    R = view_rotation()
+    assert np.allclose(R @ R.T, np.eye(3))
+    assert np.linalg.det(R) == pytest.approx(1)
+    up = R @ [0, 0, 1]
+    assert up[1] > 0.8
+    assert abs(up[0]) < 1e-12
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_ellipse_outlines_its_ellipsoid(seed):
+    """No point of {T n} lies outside the drawn ellipse, and some lie on it."""
+    rng = np.random.default_rng(seed)
+    A = rng.normal(size=(3, 3))
+    T = A + A.T
+    shown = viz.structure(Atoms("H"), tensors=T, tensor_scale=1.0)
+    ellipse = marks(shown, "ellipse")[0].attrib
+    rx, ry = float(ellipse["rx"]) / 60, float(ellipse["ry"]) / 60
+    turn = np.radians(-float(re.search(r"rotate\(([-\d.]+)\)", ellipse["transform"])[1]))
+    n = rng.normal(size=(20_000, 3))
+    points = (n / np.linalg.norm(n, axis=1, keepdims=True)) @ (view_rotation() @ T).T[:, :2]
+    along = points @ [np.cos(turn), np.sin(turn)]
+    across = points @ [-np.sin(turn), np.cos(turn)]
+    assert ((along / rx) ** 2 + (across / ry) ** 2).max() == pytest.approx(1, abs=0.05)
+
+
+def test_arrows_without_a_scale_are_at_most_as_long_as_said():
+    field = viz.structure(molecule("H2O"), vectors=np.array([[0, 0, 1e-5], [0, 1e-6, 0], [0, 0, 0]])).fields[
+        0
+    ]
+    assert np.linalg.norm(field.values, axis=-1).max() == pytest.approx(1.8)
+    fixed = viz.structure(molecule("H2O"), vectors=np.ones((3, 3)), vector_scale=0.1).fields[0]
+    assert np.allclose(fixed.values, 0.1)
+
+
+def test_one_scale_holds_for_all_frames_and_names():
+    frames = [molecule("H2O")] * 2
+    shown = viz.structure(frames, vectors={"a": [[0, 0, 1], [0, 0, 2]], "b": [[1, 0, 0], [0, 0, 0]]})
+    a, b = shown.fields
+    assert a.values[1, 0, 2] == pytest.approx(2 * a.values[0, 0, 2]) == pytest.approx(2 * b.values[0, 0, 0])
+    assert a.color != b.color
+
+
+def test_a_single_vector_starts_at_the_centre_and_one_for_each_atom_on_it():
+    water = molecule("H2O")
+    assert np.allclose(
+        viz.structure(water, vectors=[0, 0, 1.0]).fields[0].points, water.positions.mean(axis=0)
+    )
+    assert np.allclose(viz.structure(water, vectors=np.eye(3)).fields[0].points[0], water.positions)
+
+
+def test_frames_bring_a_slider_with_their_names(stored):
+    frames = [molecule("H2O") for _ in range(3)]
+    shown = viz.structure(frames, values=[0.0, 45.0, 90.0], label="turn", unit="°")
+    assert shown.steps == ("0 °", "45 °", "90 °")
+    page = stored(shown)["text/html"]
+    assert 'type="range" min="0" max="2"' in page
+    assert 'aria-label="turn"' in page
+    assert "range" not in stored(viz.structure(molecule("H2O")))["text/html"].split("<script>")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"vectors": np.ones((2, 3))}, r"vectors must be finite, of shape \(3, 3\) or \(3\), got \(2, 3\)"),
+        ({"vectors": [0, 0, np.nan]}, "vectors must be finite"),
+        ({"tensors": np.ones(3)}, r"tensors must be finite, of shape \(3, 3, 3\) or \(3, 3\), got \(3,\)"),
+        ({"labels": ["O"]}, "labels must hold one text for each of the 3 atoms, got 1"),
+        ({"labels": "name"}, "labels must be 'element', 'index'"),
+        ({"style": "cartoon"}, "style must be one of ball-and-stick, stick, sphere, got 'cartoon'"),
+        ({"values": [1, 2]}, "values must have one entry for each of the 1 frames, got 2"),
+    ],
+)
+def test_what_does_not_fit_a_structure_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        viz.structure(molecule("H2O"), **arguments)
+
+
+@pytest.mark.parametrize("atoms", [[], Atoms(), [molecule("H2O"), "H2O"]])
+def test_no_structure_is_refused(atoms):
+    with pytest.raises(ValueError, match=r"atoms must be an ase\.Atoms with atoms in it"):
+        viz.structure(atoms)
+
+
+def test_frames_of_different_atoms_are_refused():
+    with pytest.raises(ValueError, match="same elements in the same order"):
+        viz.structure([molecule("H2O"), molecule("CO2")])
+
+
+# ---- spherical functions
+
+
+@pytest.mark.parametrize("l", [1, 2, 3])
+def test_a_surface_turns_with_its_coefficients(l):
+    """The drawn radius in direction n is |f(n)|, and f_(Dc)(R n) = f_c(n)."""
+    torch.manual_seed(l)
+    R = o3.rand_matrix(dtype=torch.float64)
+    c = torch.randn(2 * l + 1, dtype=torch.float64)
+    turned = o3.Irrep(l, 1).D_from_matrix(R) @ c
+    for coefficients, turn in ((c, torch.eye(3, dtype=torch.float64)), (turned, R)):
+        surface = viz.spherical_surface(coefficients, irreps=f"{l}e").data[0]
+        points = np.stack([surface.x, surface.y, surface.z], axis=-1)
+        assert np.allclose(np.linalg.norm(points, axis=-1), np.abs(surface.surfacecolor))
+        n = torch.tensor(points)[1:-1] / torch.linalg.norm(torch.tensor(points)[1:-1], dim=-1, keepdim=True)
+        back = o3.spherical_harmonics(l, n @ turn, normalize=True, normalization="integral") @ c
+        assert torch.allclose(back.abs(), torch.tensor(np.abs(surface.surfacecolor[1:-1])), atol=1e-6)
+
+
+def test_the_polar_axis_of_a_surface_is_y():
+    surface = viz.spherical_surface([0, 0, 1, 0, 0], irreps="2e").data[0]
+    assert np.abs(surface.y).max() > 1.9 * np.abs(surface.x).max()
+    assert np.abs(surface.x).max() == pytest.approx(np.abs(surface.z).max(), rel=0.05)
+
+
+def test_a_sphere_keeps_its_radius_and_shows_the_sign():
+    surface = viz.spherical_surface([0, 1, 0, 0], shape="sphere").data[0]
+    assert np.allclose(surface.x**2 + surface.y**2 + surface.z**2, 1)
+    assert surface.surfacecolor.min() == pytest.approx(-surface.surfacecolor.max(), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"coefficients": [1, 2]}, r"coefficients of degrees l = \[0\] must have shape \(1,\), got \(2,\)"),
+        ({"coefficients": [1, 2], "irreps": "1o"}, r"must have shape \(3,\), got \(2,\)"),
+        ({"coefficients": np.ones((2, 4))}, r"must have shape \(dim,\), got \(2, 4\)"),
+        ({"coefficients": [1], "shape": "cube"}, "shape must be 'radius' or 'sphere', got 'cube'"),
+        ({"coefficients": [1], "resolution": 2}, "resolution must be at least 5"),
+    ],
+)
+def test_what_does_not_fit_a_surface_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        viz.spherical_surface(**arguments)
+
+
+# ---- charts
+
+
+def test_a_slider_holds_every_frame_and_holds_the_axes_still(stored):
+    frames = [go.Figure(go.Scatter(x=[0, 1], y=[0, top])) for top in (1, 10, 5)]
+    figure = viz.slider(frames, [0.5, 1.0, 2.0], label="field", unit="eV", active=1)
+    assert [frame.data[0].y[1] for frame in figure.frames] == [1, 10, 5]
+    assert figure.data[0].y[1] == 10
+    low, high = figure.layout.yaxis.range
+    assert low < 0
+    assert 10 < high < 12
+    steps = figure.layout.sliders[0].steps
+    assert [step.label for step in steps] == ["0.5", "1", "2"]
+    assert [step.args[0] for step in steps] == [("0",), ("1",), ("2",)]
+    assert stored(figure)[PLOTLY_MIME]["frames"][2]["name"] == "2"
+
+
+def test_a_slider_leaves_a_range_that_is_set_and_follows_log_axes():
+    frames = [go.Figure(go.Scatter(x=[1, 2], y=[top, 1e-3])) for top in (1, 10)]
+    frames[0].update_xaxes(range=[0, 5]).update_yaxes(type="log")
+    figure = viz.slider(frames, ["a", "b"], label="model")
+    assert figure.layout.xaxis.range == (0, 5)
+    assert np.allclose(figure.layout.yaxis.range, [-3.2, 1.2])
+
+
+def test_a_slider_of_surfaces_holds_the_scene_still():
+    figure = viz.slider([viz.spherical_surface(c, resolution=8) for c in np.eye(4)], range(4), label="m")
+    assert len(figure.frames) == 4
+    assert figure.layout.scene.xaxis.range is not None
+
+
+@pytest.mark.parametrize(
+    ("frames", "values", "active", "message"),
+    [
+        ([], [], 0, "got 0 and 0"),
+        ([wave()], [1, 2], 0, "got 1 and 2"),
+        ([wave(), go.Figure()], [1, 2], 0, "same number of traces"),
+        ([wave()], [1], 1, "active must be a position from 0 to 0, got 1"),
+    ],
+)
+def test_what_does_not_fit_a_slider_is_named(frames, values, active, message):
+    with pytest.raises(ValueError, match=message):
+        viz.slider(frames, values, label="x", active=active)
+
+
+def test_a_diagram_counts_numbers_of_each_irrep():
+    heat = viz.irreps_diagram("3x0e + 2x1o + 1x1o + 2e").data[0]
+    assert heat.x == ("l = 0", "l = 1", "l = 2")
+    assert [list(row) for row in heat.z] == [[None, 9, None], [3, None, 5]]
+    assert "3×1o" in heat.text[0][1]
+    assert "9 numbers" in heat.text[0][1]
+
+
+def test_a_diagram_of_values_tells_zero_from_small():
+    heat = viz.irreps_diagram("0e + 1o + 2e", values=[1e-14, 3, 0, 4, 1e-6, 0, 0, 0, 0]).data[0]
+    assert heat.text[1][0].endswith("<br>0")
+    assert heat.z[0][1] == pytest.approx(5 / 3**0.5)
+    assert not heat.text[1][2].endswith("<br>0")
+
+
+def test_values_of_another_length_are_refused():
+    with pytest.raises(ValueError, match=r"values must have shape \(4,\) for irreps 1x0e\+1x1o, got \(3,\)"):
+        viz.irreps_diagram("0e + 1o", values=[1, 2, 3])
+
+
+def test_a_learning_curve_shows_the_mean_and_the_extremes_of_the_seeds():
+    rows = [(10, "a", 1.0), (10, "a", 4.0), (10, "a", 1.0), (100, "a", 0.5), (10, "b", 3.0)]
+    table = pd.DataFrame(rows, columns=["n", "model", "error"])
+    a, b = viz.learning_curve(table, x="n", y="error", by="model", x_label="geometries").data
+    assert (a.name, b.name) == ("a", "b")
+    assert list(a.x) == [10, 100]
+    assert list(a.y) == [2, 0.5]
+    assert a.error_y.array[0] == 2
+    assert a.error_y.arrayminus[0] == 1
+
+
+def test_what_does_not_fit_a_learning_curve_is_named():
+    table = pd.DataFrame({"n": [1, 2], "error": [0.0, 1.0]})
+    with pytest.raises(ValueError, match="table has no column 'loss'; it has n, error"):
+        viz.learning_curve(table, x="n", y="loss")
+    with pytest.raises(ValueError, match="must be positive numbers"):
+        viz.learning_curve(table, x="n", y="error")
+
+
+# ---- the page of the book
+
+
+def test_a_figure_on_a_page_cannot_end_its_own_script():
+    figure = {"data": [{"text": ["</script><script>alert(1)</script>"]}], "layout": {"meta": {"alt": ALT}}}
+    page = figure_html(figure)
+    assert page.count("</script>") == 1
+    data = re.search(r'<script type="application/json">(.*)</script>', page, re.S)[1]
+    assert json.loads(data) == figure
+
+
+def test_the_versions_of_3dmol_agree():
+    tool = (Path(__file__).parents[1] / "tools/vendor.py").read_text(encoding="utf-8")
+    assert re.search(r'"3dmol": \(\s*"([\d.]+)"', tool)[1] == THREE_D_MOL
