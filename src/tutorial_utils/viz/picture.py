@@ -19,8 +19,8 @@ _SCALE = 60  # SVG units for an Å
 
 
 def view_rotation() -> Float[np.ndarray, "3 3"]:
-    """Return the turn into the view (right, up, towards the reader): -25° about z, then -65° about x."""
-    a, b = np.radians(-25), np.radians(-65)
+    """Return the turn into the view (right, up, towards the reader): -40° about z, then -65° about x."""
+    a, b = np.radians(-40), np.radians(-65)
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     return about_x @ about_z
@@ -69,7 +69,7 @@ def draw_picture(
         parts.append(_text(R @ position, text))
     body = "".join(svg for _, svg, _ in sorted(parts, key=lambda part: part[0]))
     corners = np.concatenate([box for _, _, box in parts])
-    low, high = corners.min(axis=0), corners.max(axis=0)
+    low, high = corners.min(axis=0) - 0.1, corners.max(axis=0) + 0.1  # room for half a line's width
     x, y, width, height = (_n(value) for value in (low[0], -high[1], *(high - low)))
     return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{x} {y} {width} {height}">{body}</svg>'
 

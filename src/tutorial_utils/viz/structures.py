@@ -250,7 +250,7 @@ def _commands(
             )
         for field in arrows:
             _arrows(view, field, i, at)
-    view.rotate(-25, "z")
+    view.rotate(-40, "z")
     view.rotate(-65, "x")
     view.zoomTo()
     commands = view.updatejs.replace("viewer_UNIQUEID", "viewer")
