@@ -10,9 +10,10 @@ from tutorial_utils.groups.labels import analyse
 THIRTY_TWO = list(groups.CRYSTALLOGRAPHIC)
 MOLECULAR = ["C5v", "D5h", "D5d", "D4d", "S8", "D8h", "C5h", "I", "Ih"]
 
-# Copied by hand from the printed tables of G. Katzer, "Character tables",
-# http://www.gernot-katzers-spice-pages.com/character_tables/ (Oh.html, D4h.html, D3d.html, Td.html); C3v from
-# F. A. Cotton, "Chemical Applications of Group Theory". Columns are matched by name, so the order is theirs.
+# Copied by hand. Oh, D4h, D3d, Td, D6h: G. Katzer, "Character tables",
+# http://www.gernot-katzers-spice-pages.com/character_tables/ (Oh.html and so on). C6v: A. Gelessus, W. Thiel,
+# W. Weber, J. Chem. Educ. 72, 505 (1995), http://symmetry.constructor.university. C3v:
+# https://slideplayer.com/slide/4214074. Columns are matched by name, so they stand in the sources' order.
 PRINTED = {
     "Oh": """
         E 8C3 3C2 6C4 6C2' i 8S6 3σh 6S4 6σd
@@ -53,6 +54,28 @@ PRINTED = {
         E  2 -1  2  0  0
         T1 3  0 -1  1 -1
         T2 3  0 -1 -1  1""",
+    "D6h": """
+        E 2C6 2C3 C2 3C2' 3C2'' i 2S6 2S3 σh 3σv 3σd
+        A1g 1  1  1  1  1  1  1  1  1  1  1  1
+        A2g 1  1  1  1 -1 -1  1  1  1  1 -1 -1
+        B1g 1 -1  1 -1  1 -1  1  1 -1 -1 -1  1
+        B2g 1 -1  1 -1 -1  1  1  1 -1 -1  1 -1
+        E1g 2  1 -1 -2  0  0  2 -1  1 -2  0  0
+        E2g 2 -1 -1  2  0  0  2 -1 -1  2  0  0
+        A1u 1  1  1  1  1  1 -1 -1 -1 -1 -1 -1
+        A2u 1  1  1  1 -1 -1 -1 -1 -1 -1  1  1
+        B1u 1 -1  1 -1  1 -1 -1 -1  1  1  1 -1
+        B2u 1 -1  1 -1 -1  1 -1 -1  1  1 -1  1
+        E1u 2  1 -1 -2  0  0 -2  1 -1  2  0  0
+        E2u 2 -1 -1  2  0  0 -2  1  1 -2  0  0""",
+    "C6v": """
+        E 2C6 2C3 C2 3σv 3σd
+        A1 1  1  1  1  1  1
+        A2 1  1  1  1 -1 -1
+        B1 1 -1  1 -1  1 -1
+        B2 1 -1  1 -1 -1  1
+        E1 2  1 -1 -2  0  0
+        E2 2 -1 -1  2  0  0""",
     "C3v": """
         E 2C3 3σv
         A1 1  1  1
@@ -67,7 +90,8 @@ FUNCTIONS = {
     "C2v": {"A1": "z", "B1": "x", "B2": "y", "A2": "xy"},
     "D2d": {"B1": "xx-yy", "B2": "xy"},
     "C4v": {"B1": "xx-yy", "B2": "xy"},
-    "D6h": {"A1g": "zz", "A2u": "z"},
+    "D6h": {"A2u": "z", "B1u": "xxx-xyy-xyy-xyy", "B2u": "yyy-xxy-xxy-xxy"},
+    "C6v": {"A1": "z", "B1": "xxx-xyy-xyy-xyy", "B2": "yyy-xxy-xxy-xxy"},
     "D3h": {"A2''": "z", "A1'": "zz"},
 }
 

@@ -22,6 +22,10 @@ def find_irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matr
 
     Returns:
         For each irrep unitary matrices (order, d, d), sorted by d, the trivial irrep first.
+
+    Source:
+        J. D. Dixon, Mathematics of Computation 24, 707 (1970), doi.org/10.1090/S0025-5718-1970-0280611-6,
+        who splits any representation by a matrix that commutes with it.
     """
     rng = np.random.default_rng(seed)
     back = inverses(table)
