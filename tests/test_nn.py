@@ -1,0 +1,330 @@
+"""The networks keep the laws they claim, end smoothly at the cutoff, and give forces that are gradients."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+from toy_models import ethanol, salt
+
+from tutorial_utils import graphs, nn, training
+from tutorial_utils.nn.network import envelope
+from tutorial_utils.symmetry import equivariance_report, permute, random_rotation, rotate, supercell
+
+CUTOFF = 4.0
+ALL = "2x0e+0o+1e+1o+2e+2o"
+HIDDEN = "6x0e+4x0o+4x1e+4x1o+3x2e+3x2o"
+ELEMENTS = ["H", "C", "O", "Na", "Cl"]
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(before)
+
+
+def network(irreps_out=ALL, **options):
+    options = {"irreps_hidden": HIDDEN, "layers": 3, "cutoff": CUTOFF} | options
+    return nn.EquivariantNetwork(ELEMENTS, irreps_out, **options)
+
+
+def graph(atoms, cutoff=CUTOFF):
+    return graphs.to_graph(atoms, cutoff)
+
+
+def shaken(atoms, seed=0):
+    atoms = atoms.copy()
+    atoms.rattle(0.1, seed=seed)
+    return atoms
+
+
+@pytest.mark.parametrize("per", ["system", "atom"])
+@pytest.mark.parametrize("structure", [ethanol, salt], ids=["ethanol", "salt"])
+def test_every_irrep_turns_mirrors_and_permutes_as_it_should(structure, per):
+    model = network(per=per)
+    report = equivariance_report(lambda atoms: model(graph(atoms)), structure(), ALL, per=per, trials=3)
+    assert report.passed, report
+    assert report.vacuous == (), report
+
+
+@pytest.mark.parametrize(("reduce", "size"), [("sum", "extensive"), ("mean", "intensive")])
+def test_a_supercell_gives_the_same_per_cell(reduce, size):
+    model = network("0e+1o", reduce=reduce)
+    crystal = salt()
+    report = equivariance_report(lambda atoms: model(graph(atoms)), crystal, "0e+1o", size=size, trials=2)
+    assert report.passed, report
+    other = {"extensive": "intensive", "intensive": "extensive"}[size]
+    wrong = equivariance_report(lambda atoms: model(graph(atoms)), crystal, "0e+1o", size=other, trials=2)
+    assert wrong.first_failure[0] == "supercell"
+
+
+@pytest.mark.parametrize("per", ["system", "atom"])
+@pytest.mark.parametrize("reduce", ["sum", "mean"])
+def test_a_batch_gives_what_its_graphs_give_alone(per, reduce):
+    model = network(per=per, reduce=reduce)
+    parts = [graph(atoms) for atoms in (ethanol(), salt(), Atoms("O"), molecule("H2O"))]
+    together = model(graphs.batch(parts))
+    torch.testing.assert_close(together, torch.cat([model(part) for part in parts]))
+    assert together.shape == (4 if per == "system" else sum(len(part.pos) for part in parts), 19)
+
+
+def test_far_molecules_do_not_know_of_each_other():
+    model, water = network("0e"), molecule("H2O")
+    far = water.copy()
+    far.translate([3 * CUTOFF, 0, 0])
+    torch.testing.assert_close(model(graph(water + far)), 2 * model(graph(water)))
+
+
+def test_a_graph_made_for_a_longer_cutoff_changes_nothing():
+    model = network()
+    torch.testing.assert_close(model(graph(ethanol(), 8.0)), model(graph(ethanol())))
+
+
+def test_the_envelope_ends_with_slope_and_curvature_zero():
+    x = torch.tensor([0.0, 0.3, 1.0, 1.2], requires_grad=True)
+    value = envelope(x)
+    (slope,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), x)
+    ends = torch.tensor([0, 2, 3])
+    torch.testing.assert_close(value[ends], torch.tensor([1.0, 0.0, 0.0]), atol=1e-12, rtol=0)
+    for derivative in (slope, curvature):
+        torch.testing.assert_close(derivative[ends], torch.zeros(3), atol=1e-11, rtol=0)
+    assert slope[1] < 0
+
+
+def energy_and_force(model, distance):
+    """Of three atoms, one of which leaves along x; the force on it."""
+    atoms = Atoms("OHH", [[0, 0, 0], [0, 1, 0], [distance, 0, 0]])
+    g = graph(atoms, 2 * CUTOFF)
+    return model(g).item(), nn.forces(model, g)[2, 0].item()
+
+
+def test_an_atom_leaves_the_cutoff_without_a_jump_in_energy_or_force():
+    model = network("0e", layers=2)
+    near = energy_and_force(model, CUTOFF - 0.5)
+    (e_in, f_in), (e_out, f_out) = (energy_and_force(model, CUTOFF + d) for d in (-1e-3, 1e-3))
+    assert abs(e_in - e_out) < 1e-6 * abs(near[0] - e_out)
+    assert abs(f_in - f_out) < 1e-3 * abs(near[1])
+    # the other hydrogen is farther than the cutoff then, so nothing at all is felt
+    assert abs(energy_and_force(model, 2 * CUTOFF - 1e-6)[1]) < 1e-12
+
+
+def test_forces_are_minus_the_gradient_of_the_energy():
+    model = network("0e", layers=2)
+    atoms, step = shaken(ethanol()), 1e-5
+    predicted = nn.forces(model, graph(atoms))
+    for atom, axis in ((0, 0), (2, 1), (8, 2)):
+        energies = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.positions[atom, axis] += sign * step
+            energies.append(model(graph(moved)).item())
+        slope = (energies[0] - energies[1]) / (2 * step)
+        assert abs(predicted[atom, axis].item() + slope) < 1e-7 * predicted.abs().max().item()
+    assert predicted.sum(dim=0).abs().max() < 1e-10
+
+
+def test_forces_leave_the_graph_alone_and_work_without_gradients():
+    model, g = network("0e", layers=1), graph(ethanol())
+    pos = g.pos
+    wanted = nn.forces(model, g)
+    with torch.no_grad():
+        found = nn.forces(model, g)
+    torch.testing.assert_close(found, wanted.detach())
+    assert not found.requires_grad and wanted.requires_grad
+    assert g.pos is pos and not pos.requires_grad
+
+
+@pytest.mark.parametrize(
+    "atoms",
+    [
+        Atoms("O"),
+        Atoms("OH", [[0, 0, 0], [0, 9, 0]]),
+        Atoms("HOH", [[-1, 0, 0], [0, 0, 0], [1, 0, 0]]),
+        salt(),
+    ],
+    ids=["one atom", "no neighbours", "in a line", "images of itself"],
+)
+def test_gradients_are_finite_and_reach_the_weights(atoms):
+    model = network("0e", layers=2)
+    g = graph(atoms)
+    loss = model(g).square().sum() + nn.forces(model, g).square().sum()
+    loss.backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert model.embedding.weight.grad.abs().max() > 0
+
+
+def test_one_can_train_on_forces():
+    model = network("0e", layers=2)
+    nn.forces(model, graph(shaken(ethanol()))).square().sum().backward()
+    silent = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0}
+    # the constant of the energy has no force
+    assert silent == {"head.bias"}
+
+
+def test_weights_survive_a_file(tmp_path):
+    model, other = network("1o"), network("1o")
+    g = graph(ethanol())
+    assert not torch.allclose(model(g), other(g))
+    training.save(tmp_path / "weights.pt", model, cutoff=CUTOFF)
+    assert training.load(tmp_path / "weights.pt", other) == {"cutoff": CUTOFF}
+    torch.testing.assert_close(other(g), model(g), rtol=0, atol=0)
+
+
+def melt():
+    """Molten salt: in the crystal, vectors nearly cancel."""
+    atoms = supercell(salt(), (2, 2, 2))
+    atoms.rattle(0.6, seed=0)
+    return atoms
+
+
+@pytest.mark.parametrize(("structure", "neighbours"), [(ethanol, 8), (melt, 12)], ids=["ethanol", "melt"])
+def test_untrained_numbers_are_of_the_order_of_one(structure, neighbours):
+    atoms, squares = graph(shaken(structure())), {}
+    for _ in range(8):
+        model = network("8x0e+8x1o+8x2e", per="atom", layers=2, neighbours=neighbours)
+        y = model(atoms)
+        for ir, part in zip(model.irreps_out, model.irreps_out.slices(), strict=True):
+            squares.setdefault(str(ir), []).append(y[:, part].square().mean().item())
+    size = {ir: np.mean(values) ** 0.5 for ir, values in squares.items()}
+    assert all(0.3 < value < 3 for value in size.values()), size
+
+
+def test_planar_molecules_show_that_outputs_obey_the_mirror():
+    # a pseudoscalar must change sign in the mirror plane that leaves benzene as it is
+    y = network("0e+0o", layers=3)(graph(molecule("C6H6")))[0]
+    assert abs(y[1]) < 1e-12 < abs(y[0])
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: network("3o"), ["irreps_out", "3o", "irreps_hidden"]),
+        (lambda: network("1e", layers=1), ["1e", "out of reach", "add layers"]),
+        (lambda: network("0e", per="molecule"), ["per", "molecule"]),
+        (lambda: network("0e", reduce="max"), ["reduce", "max"]),
+        (lambda: network("0e", irreps_hidden="4x1o"), ["irreps_hidden", "0e"]),
+        (lambda: nn.EquivariantNetwork("HC", "0e"), ["elements", "HC"]),
+        (lambda: nn.EquivariantNetwork(["H", "Xy"], "0e"), ["elements", "Xy"]),
+        (lambda: nn.EquivariantNetwork(["H", "H"], "0e"), ["elements", "H"]),
+        (lambda: network()(graph(molecule("SiH4"))), ["Si", "elements"]),
+    ],
+)
+def test_errors_name_the_argument_and_the_cure(build, words):
+    with pytest.raises(ValueError) as error:
+        build()
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_a_network_built_in_float32_stays_there():
+    torch.set_default_dtype(torch.float32)
+    model = network("0e+1o", layers=2)
+    assert model(graph(ethanol())).dtype == torch.float32
+    report = equivariance_report(lambda atoms: model(graph(atoms)), ethanol(), "0e+1o", trials=2)
+    assert report.passed and report.tolerance == 1e-4, report
+
+
+# --- the plain models -------------------------------------------------------------------------------------
+
+
+def laws_of(model, irreps_out, per="system"):
+    laws = ["rotation", "parity", "translation"]
+    f = lambda atoms: model(graph(atoms, 1.0))  # noqa: E731
+    return equivariance_report(f, shaken(ethanol()), irreps_out, per=per, laws=laws, trials=3)
+
+
+@pytest.mark.parametrize("per", ["system", "atom"])
+def test_scalars_times_vectors_give_vectors(per):
+    report = laws_of(nn.ScalarsTimesVectors(9, per=per), "1o", per)
+    assert report.passed and not report.vacuous, report
+
+
+def test_distances_give_scalars_and_nothing_else():
+    assert laws_of(nn.InvariantMLP(9, 2), "2x0e").passed
+    assert laws_of(nn.InvariantMLP(9, 3), "1o").first_failure == ("rotation", "1o")
+
+
+@pytest.mark.parametrize(("outputs", "irreps"), [(3, "1o"), (1, "0e")])
+def test_raw_coordinates_know_translations_only(outputs, irreps):
+    report = laws_of(nn.CoordinateMLP(9, outputs), irreps)
+    failing = {law for (law, _), error in report.errors.items() if error > report.tolerance}
+    assert failing == {"rotation", "parity"}
+
+
+def test_none_of_the_plain_models_knows_that_hydrogens_are_alike():
+    atoms = shaken(ethanol())
+    first, second = [i for i, symbol in enumerate(atoms.symbols) if symbol == "H"][:2]
+    order = np.arange(9)
+    order[[first, second]] = second, first
+    for model in (nn.CoordinateMLP(9, 1), nn.InvariantMLP(9, 1), nn.ScalarsTimesVectors(9)):
+        assert not torch.allclose(model(graph(atoms)), model(graph(permute(atoms, order))))
+
+
+def net(forces, pos):
+    return forces.sum(dim=0), torch.linalg.cross(pos, forces).sum(dim=0)
+
+
+def test_forces_from_distances_add_up_to_nothing_and_turn_nothing():
+    g = graph(shaken(ethanol()))
+    direct = nn.ScalarsTimesVectors(9, per="atom")(g)
+    derived = nn.forces(nn.InvariantMLP(9, 1), g)
+    for forces in (direct, derived):
+        assert forces.abs().max() > 1e-3
+        assert all(total.abs().max() < 1e-12 for total in net(forces, g.pos))
+
+
+def test_a_gradient_is_scalars_times_vectors():
+    energy, g = nn.InvariantMLP(9, 1), graph(shaken(ethanol()))
+    distances = energy.features(g).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(energy.mlp(energy.inputs(distances)).sum(), distances)
+    vectors = nn.ScalarsTimesVectors(9, per="atom")
+    vectors.mlp = torch.nn.Identity()
+    vectors.inputs = torch.nn.Module()
+    vectors.inputs.forward = lambda _: -slope / distances
+    torch.testing.assert_close(vectors(g), nn.forces(energy, g))
+
+
+@pytest.mark.parametrize("kind", [nn.CoordinateMLP, nn.InvariantMLP, nn.ScalarsTimesVectors])
+def test_standardised_inputs_have_mean_zero_and_spread_one(kind):
+    model = kind(9) if kind is nn.ScalarsTimesVectors else kind(9, 1)
+    g = graphs.batch([graph(shaken(ethanol(), seed)) for seed in range(20)])
+    before = model(g)
+    nn.standardise(model, g)
+    x = model.inputs(model.features(g))
+    torch.testing.assert_close(x.mean(dim=0), torch.zeros(x.shape[1]), atol=1e-10, rtol=0)
+    torch.testing.assert_close(x.std(dim=0), torch.ones(x.shape[1]))
+    assert not torch.allclose(model(g), before)
+    assert "inputs.mean" in model.state_dict()
+
+
+def test_one_loop_trains_them_all():
+    rng = np.random.default_rng(0)
+    frames = [shaken(ethanol(), seed) for seed in range(12)]
+    frames = [rotate(atoms, random_rotation(rng)) for atoms in frames]
+    charges = np.array([0.1, 0.2, -0.6, 0.3, 0, 0, 0, 0, 0])
+    data = [graphs.to_graph(a, CUTOFF, system={"dipole": charges @ a.positions}) for a in frames]
+    models = [
+        nn.CoordinateMLP(9, 3),
+        nn.InvariantMLP(9, 3),
+        nn.ScalarsTimesVectors(9),
+        network("1o", layers=1, irreps_hidden="8x0e+8x1o"),
+    ]
+    loss = lambda model, batch: (model(batch) - batch.dipole).square().mean()  # noqa: E731
+    for model in models:
+        if not isinstance(model, nn.EquivariantNetwork):
+            nn.standardise(model, graphs.batch(data))
+        start = loss(model, graphs.batch(data)).item()
+        training.fit(model, loss, train=data, valid=[], epochs=40, learning_rate=3e-3, quiet=True)
+        assert loss(model, graphs.batch(data)).item() < 0.5 * start, type(model)
+
+
+@pytest.mark.parametrize("kind", [nn.CoordinateMLP, nn.InvariantMLP])
+def test_plain_models_name_what_is_wrong(kind):
+    with pytest.raises(ValueError, match="no multiple of 9"):
+        kind(9, 1)(graph(molecule("H2O")))
+    with pytest.raises(ValueError, match="per: expected"):
+        kind(9, 1, per="graph")
