@@ -65,6 +65,54 @@ _CARDS = (
         reference="https://doi.org/10.1021/acs.jctc.8b01176",
     ),
     Card(
+        name="vibrations_xtb",
+        what=(
+            "H2O, NH3, CH4 and C6H6 at their GFN2-xTB minima, exactly symmetric, with derivatives of energy "
+            "(second), dipole and polarizability with respect to all coordinates, by finite differences "
+            "without use of symmetry. n atoms fill the first 3n rows (and columns), the rest is zero. "
+            "The minimal basis makes polarizabilities too small."
+        ),
+        units={
+            "positions": "Å",
+            "name": "",
+            "group": "",
+            "hessian": "eV/Å²",
+            "dipole_derivative": "e",
+            "polarizability_derivative": "Å²",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/vibrations.py",
+        file="vibrations_xtb.npz",
+        sha256="4f12a3063e793aaf15121e04c1ac2bddfe27292dc53d048af50221ddc13bb89a",
+        reference="https://doi.org/10.1021/acs.jctc.8b01176",
+    ),
+    Card(
+        name="elastic_crystals",
+        what=(
+            "Elastic stiffness of silicon, gallium nitride, Al2Cu and quartz at rest, in Voigt's order, each "
+            "turned at random: `rotation` leads from the crystal's axes to the laboratory's. "
+            "Empirical potentials in LAMMPS; not symmetrised."
+        ),
+        units={"name": "", "point_group": "", "stiffness": "GPa", "rotation": ""},
+        licence=DATA_LICENCE,
+        made_by="reference_data/elasticity.py",
+        file="elastic_crystals.npz",
+        sha256="4bec6b75293882b4bb12a19f3f9aac3f9a800ea59cbcdb28015b77ecc9998b41",
+    ),
+    Card(
+        name="elastic_silicon_300K",
+        what=(
+            "60 measurements of the elastic stiffness of Stillinger-Weber silicon at 300 K, 64 atoms turned as "
+            "in elastic_crystals: stresses are means over 2 ps, so each is noisy. Not symmetrised."
+        ),
+        units={"stiffness": "GPa"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/elasticity.py",
+        file="elastic_silicon_300K.npz",
+        sha256="bc8824c7db73dfd1a5cffdcf3c3b0e5a28b4d94fb60365f82ad1a8a96fa65e44",
+        reference="https://doi.org/10.1103/PhysRevB.31.5262",
+    ),
+    Card(
         name="silicon_md_published",
         what=(
             "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
