@@ -102,8 +102,8 @@ _CARDS = (
     Card(
         name="elastic_silicon_300K",
         what=(
-            "60 measurements of the elastic stiffness of Stillinger-Weber silicon at 300 K, 64 atoms turned as "
-            "in elastic_crystals: stresses are means over 2 ps, so each is noisy. Not symmetrised."
+            "60 measurements of the elastic stiffness of Stillinger-Weber silicon at 300 K, 64 atoms turned "
+            "as in elastic_crystals: stresses are means over 2 ps, so each is noisy. Not symmetrised."
         ),
         units={"stiffness": "GPa"},
         licence=DATA_LICENCE,

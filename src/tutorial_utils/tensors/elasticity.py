@@ -1,0 +1,149 @@
+"""Elastic tensors: compliance, Young's modulus, and which symmetry one has, in whatever orientation."""
+
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from e3nn import o3
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+from scipy.stats import chi2
+from torch import Tensor
+
+from tutorial_utils.groups.point_groups import crystallographic
+from tutorial_utils.tensors.properties import ELASTIC, float64_default, from_voigt, to_irreps, to_voigt
+
+# Search for an orientation: rotations tried, how many of them are refined, by how many Gauss–Newton steps.
+GRID, STARTS, STEPS = 3000, 12, 30
+LONGEST_STEP = 0.3  # rad
+
+# Point groups that stand for the eight symmetries of elasticity (https://doi.org/10.1016/S0022-5096(01)00064-3);
+# None: all rotations. A hexagonal crystal is elastically the same in all directions across its axis.
+ELASTIC_CLASSES = MappingProxyType(
+    {"isotropic": None, "cubic": "m-3m", "hexagonal": "6/mmm", "tetragonal": "4/mmm", "trigonal": "-3m"}
+    | {"orthorhombic": "mmm", "monoclinic": "2/m", "triclinic": "-1"}
+)
+
+
+def compliance(stiffness: Float[np.ndarray, "*batch 3 3 3 3"]) -> Float[np.ndarray, "*batch 3 3 3 3"]:
+    """Return S with ε = S σ from C with σ = C ε; the unit becomes its inverse, 1/GPa from GPa."""
+    inverse = np.linalg.inv(to_voigt(ELASTIC, stiffness, convention="kelvin"))
+    return from_voigt(ELASTIC, inverse, convention="kelvin")
+
+
+def young_modulus(
+    stiffness: Float[np.ndarray, "3 3 3 3"], directions: Float[np.ndarray, "*batch 3"]
+) -> Float[np.ndarray, "*batch"]:
+    """Return Young's modulus for a pull along each unit vector n: 1/E = S_ijkl n_i n_j n_k n_l."""
+    n = directions
+    return 1 / np.einsum("ijkl,...i,...j,...k,...l->...", compliance(stiffness), n, n, n, n, optimize=True)
+
+
+@dataclass(frozen=True)
+class ClassFit:
+    """How well an elastic tensor obeys one of the eight symmetries, in the best orientation.
+
+    Attributes:
+        name: one of `ELASTIC_CLASSES`.
+        constants: number of independent constants in the crystal's own axes.
+        misfit: norm of what the projection removes, over all 81 components, in the tensor's unit.
+        R: rotation from the crystal's axes to the laboratory's.
+    """
+
+    name: str
+    constants: int
+    misfit: float
+    R: Float[np.ndarray, "3 3"]
+
+
+def fit_classes(stiffness: Float[np.ndarray, "3 3 3 3"]) -> list[ClassFit]:
+    """Fit each of the eight elastic symmetries to a tensor in unknown orientation, the most symmetric first.
+
+    A grid over all rotations, then Gauss–Newton steps from its best points: the part that breaks the
+    symmetry, (1 - P) D(R)ᵀ c, is made as short as it can be.
+    """
+    c = to_irreps(ELASTIC, torch.as_tensor(stiffness, dtype=torch.float64))
+    fits = []
+    for name, group in ELASTIC_CLASSES.items():
+        P = _class_projector(group)
+        misfit, R = _best_orientation(c, torch.eye(21).double() - P)
+        fits.append(ClassFit(name, round(torch.trace(P).item()), misfit, R.numpy()))
+    return fits
+
+
+def recognise(stiffness: Float[np.ndarray, "3 3 3 3"], *, noise: float) -> ClassFit:
+    """Return the most symmetric of the eight symmetries that a noisy elastic tensor obeys.
+
+    Args:
+        stiffness: in any orientation.
+        noise: standard deviation of each of the 21 orthonormal components, in the tensor's unit.
+
+    Returns:
+        The fit with the fewest constants among those whose misfit is not larger than noise alone would
+        make it in 999 of 1000 cases (χ²).
+
+    Raises:
+        ValueError: where the noise is not positive; for an exact tensor give its round-off.
+    """
+    if noise <= 0:
+        raise ValueError(
+            f"noise: expected a standard deviation above 0, in the unit of the tensor, got {noise}"
+        )
+    allowed = [
+        fit
+        for fit in fit_classes(stiffness)
+        if fit.constants == 21 or fit.misfit**2 <= noise**2 * chi2.ppf(0.999, 21 - fit.constants)
+    ]
+    return min(allowed, key=lambda fit: (fit.constants, fit.misfit))
+
+
+@cache
+def _class_projector(group: str | None) -> Float[Tensor, "21 21"]:
+    """Return the projector on one of the eight symmetries, for the coefficients of the irreps."""
+    if group is None:  # the average over all rotations leaves the scalars
+        degrees = torch.tensor([l for l in ELASTIC.irreps.ls for _ in range(2 * l + 1)])
+        return torch.diag((degrees == 0).double())
+    with float64_default():
+        return ELASTIC.irreps.D_from_matrix(torch.tensor(crystallographic(group))).mean(0)
+
+
+@cache
+def _grid() -> tuple[Float[Tensor, "n 3 3"], Float[Tensor, "n 21 21"]]:
+    """Return many rotations, every orientation equally likely, and their D matrices."""
+    R = torch.tensor(Rotation.random(GRID, rng=np.random.default_rng(0)).as_matrix())
+    with float64_default():
+        return R, ELASTIC.irreps.D_from_matrix(R)
+
+
+@cache
+def _generators(irreps: o3.Irreps) -> Float[Tensor, "3 dim dim"]:
+    """Return X with D(exp θ) = exp(θ·X)."""
+    with float64_default():
+        blocks = [o3.so3_generators(l) for l in irreps.ls]  # each (3, 2l+1, 2l+1)
+    return torch.stack([torch.block_diag(*(block[axis] for block in blocks)) for axis in range(3)])
+
+
+def _best_orientation(
+    c: Float[Tensor, "21"], breaking: Float[Tensor, "21 21"]
+) -> tuple[float, Float[Tensor, "3 3"]]:
+    """Return the least norm of D(R)ᵀ c after the projector `breaking`, and the rotation R that gives it."""
+    R, D = _grid()
+    order = (c @ D @ breaking).norm(dim=-1).argsort()[:STARTS]
+    R, D = R[order], D[order]
+    best, best_R = torch.inf, R[0]
+    for _ in range(STEPS):
+        own = c @ D  # (starts, 21): D(R)ᵀ c, the tensor in the crystal's axes
+        residual = own @ breaking
+        norm, n = residual.norm(dim=-1).min(0)
+        if norm < best:
+            best, best_R = norm.item(), R[n]
+        slope = torch.einsum("si,aij,jk->ska", own, _generators(ELASTIC.irreps), breaking)
+        angle = -(torch.linalg.pinv(slope, rtol=1e-6) @ residual[..., None])[..., 0]  # (starts, 3)
+        angle = angle / angle.norm(dim=-1, keepdim=True).clamp(min=LONGEST_STEP) * LONGEST_STEP
+        R, D = (
+            x @ torch.linalg.matrix_exp(torch.einsum("sa,aij->sij", angle, _generators(irreps)))
+            for x, irreps in ((R, o3.Irreps("1o")), (D, ELASTIC.irreps))
+        )
+    return best, best_R
