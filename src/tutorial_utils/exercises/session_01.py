@@ -1,0 +1,265 @@
+"""Exercises of session 1: what symmetry does to a learning problem."""
+
+import math
+from collections.abc import Callable, Mapping
+from itertools import combinations
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import molecule
+from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor
+
+from tutorial_utils import gauge, symmetry
+from tutorial_utils.exercises.engine import Wrong, exercise
+
+# ---- 1.1, 1.2 HERE ----
+
+
+@exercise(
+    "1.3",
+    title="A function for fermions",
+    hint=[
+        "Which construction with orbitals changes its sign when two rows are exchanged?",
+        "The determinant of the first n of four linearly independent functions, such as 1, x, y, z.",
+    ],
+)
+def fermions(answer: Callable[[np.ndarray], float]) -> str:
+    """Antisymmetric under every exchange, for two, three and four particles, and not zero everywhere."""
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 4):
+        samples = rng.normal(size=(5, n, 3))  # Å
+        values = np.array([_one_number(answer, x) for x in samples])
+        if abs(values).max() < 1e-12:
+            raise Wrong(
+                f"For {n} particles the function vanishes everywhere: antisymmetric, but vacuously. "
+                f"Suspect fewer than {n} linearly independent orbitals."
+            )
+        for i, j in combinations(range(n), 2):
+            order = np.arange(n)
+            order[[i, j]] = j, i
+            exchanged = np.array([_one_number(answer, x[order]) for x in samples])
+            _antisymmetric(values, exchanged, f"For {n} particles, exchanging {i} and {j}")
+    return (
+        "Every exchange reverses the sign, for 2, 3 and 4 particles: your function obeys Pauli's principle."
+    )
+
+
+def _one_number(f: Callable[[np.ndarray], float], x: Float[np.ndarray, "particles 3"]) -> float:
+    value = np.asarray(f(x.copy()), dtype=float)
+    if value.size != 1:
+        raise Wrong(f"For {len(x)} particles the answer has the shape {value.shape}; expected one number.")
+    return value.item()
+
+
+def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
+    scale = abs(values).max()
+    error = abs(exchanged + values).max() / scale
+    if error < 1e-8:
+        return
+    if abs(exchanged - values).max() / scale < 1e-8:
+        raise Wrong(
+            f"{what} leaves the value as it is: the law of bosons, not of fermions. "
+            "Suspect a sum, a permanent, a length or a square, which forgets the sign."
+        )
+    raise Wrong(
+        f"{what} breaks antisymmetry by {error:.1e} of the value. "
+        "Suspect that not all particles are treated alike, or that some pairs are left out."
+    )
+
+
+Features = Callable[[Float[Tensor, "2 L L"]], Tensor]
+
+
+@exercise(
+    "1.4",
+    title="Loop features of a torus",
+    hint=[
+        "Add link phases around closed loops only: plus along the link, minus against it. Then cos and sin.",
+        "L x L atoms have L² + 1 physical numbers. The plaquettes give L² - 1; which two loops are left?",
+    ],
+)
+def loop_features(features: Features) -> str:
+    """Judge features(theta) of a torus: invariant under every gauge change, and complete."""
+    if not callable(features):
+        raise Wrong(f"The answer must be a function features(theta), got {type(features).__name__}.")
+    rng = np.random.default_rng(14)
+    for size in (3, 4):
+        theta = torch.as_tensor(rng.uniform(-3, 3, (2, size, size)))
+        _need_gauge_invariance(features, theta, torch.as_tensor(rng.uniform(-3, 3, (size, size))))
+        rank = _independent(features, theta)
+        if rank == 0:
+            raise Wrong("The features do not change with the field at all: invariant, and vacuous.")
+        _need_wilson_loops(features, size)
+        if rank < size**2 + 1:
+            raise Wrong(
+                f"On a {size} x {size} torus {rank} of your numbers are independent, but {size**2 + 1} are "
+                "physical: different fields look the same. Is each plaquette there?"
+            )
+        if _apart(features, theta, -theta) < 1e-8:
+            raise Wrong("A field and its reverse look the same: cos forgets the sense of the flux. Add sin.")
+    return "Invariant under every gauge change, and complete: plaquettes and two Wilson loops."
+
+
+def _real(features: Features, theta: Float[Tensor, "2 L L"]) -> Float[Tensor, " features"]:
+    """Return the answer's numbers as one real vector."""
+    output = torch.as_tensor(features(theta.clone())).detach()
+    output = torch.view_as_real(output) if output.is_complex() else output
+    return output.to(theta.dtype).flatten()
+
+
+def _apart(features: Features, a: Float[Tensor, "2 L L"], b: Float[Tensor, "2 L L"]) -> float:
+    """Return the largest difference between the features of two fields."""
+    return float((_real(features, a) - _real(features, b)).abs().max())
+
+
+def _need_gauge_invariance(
+    features: Features, theta: Float[Tensor, "2 L L"], angles: Float[Tensor, "L L"]
+) -> None:
+    """Raise if a gauge change, or a whole turn of one link, changes the features."""
+    error = _apart(features, theta, theta + torch.stack([angles.roll(-1, 0), angles.roll(-1, 1)]) - angles)
+    if error > 1e-8:
+        raise Wrong(
+            f"The features change under a gauge change by {error:.2g}: is every link in a closed loop?"
+        )
+    turned = theta.clone()
+    turned[:, 0, 0] += 2 * math.pi
+    error = _apart(features, theta, turned)
+    if error > 1e-8:
+        raise Wrong(
+            f"The features change by {error:.2g} when 2π is added to a link, which is the same link: "
+            "take exp(i flux), or cos and sin."
+        )
+
+
+def _need_wilson_loops(features: Features, size: int) -> None:
+    """Raise if flux through a hole of a torus without any other field is not seen."""
+    for axis, holes in {"x": (0.9, 0.0), "y": (0.0, 0.9)}.items():
+        fields = (gauge.torus(size, size), gauge.torus(size, size, holes=holes))
+        if _apart(features, *(lattice.phases.view(2, size, size) for lattice in fields)) < 1e-8:
+            raise Wrong(
+                "Two tori with different holonomy look the same: add the Wilson loops "
+                f"(flux through the hole along {axis} is not seen)."
+            )
+
+
+def _independent(features: Features, theta: Float[Tensor, "2 L L"]) -> int:
+    """Return the number of independent features: the rank of their derivatives by the links."""
+    step = 1e-5
+    shifts = step * torch.eye(theta.numel(), dtype=theta.dtype).view(-1, *theta.shape)
+    slopes = [(_real(features, theta + s) - _real(features, theta - s)) / (2 * step) for s in shifts]
+    return int(torch.linalg.matrix_rank(torch.stack(slopes), atol=1e-6))
+
+
+_MOLECULES = ("BF3", "NH3", "H2O2")
+_CANDIDATES = ("0e", "1o", "2e", "3o", "4e", "0o", "1e")
+
+
+@exercise(
+    "1.5",
+    title="Predict the survivors",
+    hint=[
+        "On paper: along which axis could a vector lie, and is there a mirror to forbid a pseudoscalar?",
+        "symmetry.stabiliser(molecule(name)) gives the operations; average the traces of D(g) over them.",
+    ],
+)
+def predict_the_survivors(answer: Mapping[str, set[str]]) -> str:
+    """Compare sets of irreps with the averages of D(g) over each molecule's operations."""
+    if not isinstance(answer, Mapping) or set(answer) != set(_MOLECULES):
+        raise Wrong(
+            'give a set of irreps for each molecule: {"BF3": {"0e", "2e"}, "NH3": {...}, "H2O2": {...}}'
+        )
+    for name in _MOLECULES:
+        given = {answer[name]} if isinstance(answer[name], str) else {str(irrep) for irrep in answer[name]}
+        strange = sorted(given - set(_CANDIDATES))
+        if strange:
+            raise Wrong(
+                f"{name}: {strange[0]!r} is not among {', '.join(_CANDIDATES)}: degree, then parity e or o"
+            )
+        group = torch.tensor(symmetry.stabiliser(molecule(name)))
+        for irrep in _CANDIDATES:
+            D = o3.Irrep(irrep).D_from_matrix(group)  # (operations, 2l+1, 2l+1)
+            number = round(D.diagonal(dim1=-2, dim2=-1).sum(-1).mean().item())
+            if number and irrep not in given:
+                raise Wrong(f"{name}: {irrep} survives. {_why_alive(irrep, number, group)}")
+            if irrep in given and not number:
+                raise Wrong(f"{name}: {irrep} is zero. {_WHY_DEAD[irrep]}")
+    return "All 21 verdicts are right. BF3 is planar and keeps 3o; only H2O2 keeps 0o, for it is chiral."
+
+
+_WHY_DEAD = {
+    "0o": "A mirror flips the sign of a pseudoscalar, and a number equal to its negative is zero.",
+    "1o": "The rotations leave a vector only their axis, and the mirror across that axis turns it round.",
+    "1e": "The rotations leave an axial vector only their axis, and a mirror that contains the axis "
+    "turns it round: did you treat 1e like 1o?",
+}
+
+
+def _why_alive(irrep: str, number: int, group: Float[Tensor, "operations 3 3"]) -> str:
+    """Say what was overlooked where a survivor was left out; none of the three groups has an inversion."""
+    left = (
+        f"The average over the {len(group)} operations leaves {number} of its {o3.Irrep(irrep).dim} numbers"
+    )
+    if irrep in ("0o", "1e"):
+        return f"{left}: no reflection is among them, the molecule is chiral, and parity forbids nothing."
+    if irrep.endswith("o"):
+        return (
+            f"{left}: the group has no inversion, and Y_{irrep[0]} contains an invariant: "
+            "did you forget the parity label?"
+        )
+    return f"{left}: an even irrep dies only in higher groups, 2e on a tetrahedron for example."
+
+
+@exercise(
+    "1.6",
+    title="Which irreps can carry it?",
+    hint=[
+        "The average of D(g) over a group projects on what no g changes; its trace counts these components.",
+        'o3.Irrep("3e").D_from_matrix(torch.tensor(R)) knows about parity. Compare the counts for H and G.',
+    ],
+)
+def carriers(answer: Callable[[list, list], list[str]]) -> str:
+    """For four distortions: the irreps of which H leaves more components alone than G does."""
+    for name, high, low in _DISTORTIONS:
+        G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
+        named = {str(o3.Irrep(irrep)) for irrep in answer(list(G), list(H))}
+        for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
+            before, after = _untouched(G, irrep), _untouched(H, irrep)
+            what = f"{name}: H leaves {after} component(s) of {irrep} alone, G {before}."
+            if after > before and str(irrep) not in named:
+                raise Wrong(f"{what} So {irrep} can carry the order parameter. {_both_parities(irrep)}")
+            if after == before and str(irrep) in named:
+                suspect = (
+                    "It cannot tell the two structures apart."
+                    if after
+                    else "Suspect that reflections or the groups themselves were not looked at."
+                )
+                raise Wrong(f"{what} So {irrep} cannot carry the order parameter. {suspect}")
+    return "All four distortions: one irrep of G each, with several carriers in O(3), and you found them all."
+
+
+def _both_parities(irrep: o3.Irrep) -> str:
+    if irrep.p == (-1) ** irrep.l:
+        return "Suspect a count over too few irreps."
+    return "Suspect that only the parity of Y_l was tried."
+
+
+def _untouched(group: Float[np.ndarray, "operations 3 3"], irrep: o3.Irrep) -> int:
+    D = irrep.D_from_matrix(torch.tensor(np.array(group)))  # (operations, 2l+1, 2l+1)
+    return round(torch.einsum("gii->g", D).mean().item())
+
+
+_SQUARE = np.array([[1, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0]], dtype=float)
+_OCTAHEDRON = np.concatenate([np.eye(3), -np.eye(3)])
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
+_CENTRED = np.concatenate([np.zeros((1, 3)), _SQUARE])
+_RAISED = np.concatenate([[[0, 0, 0.3]], _SQUARE])
+_LONGER = _TETRAHEDRON @ (np.eye(3) + 0.1)  # by a strain of yz + zx + xy
+_DISTORTIONS = [
+    ("square → rectangle", Atoms("C4", _SQUARE), Atoms("C4", _SQUARE * [1.4, 1, 1])),
+    ("octahedron, stretched along z", Atoms("O6", _OCTAHEDRON), Atoms("O6", _OCTAHEDRON * [1, 1, 1.2])),
+    ("square whose centre leaves the plane", Atoms("TiO4", _CENTRED), Atoms("TiO4", _RAISED)),
+    ("tetrahedron, stretched along [111]", Atoms("C4", _TETRAHEDRON), Atoms("C4", _LONGER)),
+]

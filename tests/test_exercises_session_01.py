@@ -1,0 +1,144 @@
+"""Exercises of session 1: correct answers pass, typical mistakes get the message that names them."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from e3nn import o3
+
+from tutorial_utils.exercises import engine
+
+
+@pytest.fixture(autouse=True)
+def float64():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+# ---- 1.3: a function for fermions
+
+
+def slater(x):
+    orbitals = np.stack([np.ones(len(x)), *x.T], axis=1)
+    return np.linalg.det(orbitals[:, : len(x)])
+
+
+def vandermonde(x):
+    return np.prod([x[i].sum() - x[j].sum() for i, j in combinations(range(len(x)), 2)])
+
+
+def lengths(x):
+    return np.prod([np.linalg.norm(x[i] - x[j]) for i, j in combinations(range(len(x)), 2)])
+
+
+def dependent_orbitals(x):
+    return np.linalg.det(np.stack([*x.T, x[:, 0] + x[:, 1]], axis=1)[:, : len(x)])
+
+
+# ---- 1.4: loop features of a torus; theta has the shape (2, L, L)
+
+
+def fluxes(theta):
+    x, y = theta
+    squares = (x + y.roll(-1, 0) - x.roll(-1, 1) - y).flatten()
+    return squares, torch.stack([x[:, 0].sum(), y[0].sum()])
+
+
+def both(flux):
+    return torch.cat([flux.cos(), flux.sin()])
+
+
+def wrong_sign(theta):
+    x, y = theta
+    return both((x + y.roll(-1, 0) + x.roll(-1, 1) + y).flatten())
+
+
+# ---- 1.5: survivors
+
+SURVIVORS = {
+    "BF3": {"0e", "2e", "3o", "4e"},
+    "NH3": {"0e", "1o", "2e", "3o", "4e"},
+    "H2O2": {"0e", "1o", "2e", "3o", "4e", "0o", "1e"},
+}
+
+# ---- 1.6: carriers of an order parameter
+
+IRREPS = [o3.Irrep(l, p) for l in range(5) for p in (1, -1)]
+
+
+def untouched(group, irrep):
+    D = irrep.D_from_matrix(torch.tensor(np.array(group)))
+    return round(torch.einsum("gii->g", D).mean().item())
+
+
+def carriers(G, H):
+    return [str(irrep) for irrep in IRREPS if untouched(H, irrep) > untouched(G, irrep)]
+
+
+def rotations_only(G, H):
+    proper = [[R * np.linalg.det(R) for R in group] for group in (G, H)]
+    found = [
+        l for l in range(5) if untouched(proper[1], o3.Irrep(l, 1)) > untouched(proper[0], o3.Irrep(l, 1))
+    ]
+    return [f"{l}{p}" for l in found for p in "eo"]
+
+
+RIGHT = [
+    ("1.3", slater),
+    ("1.3", vandermonde),
+    ("1.4", lambda t: both(torch.cat(fluxes(t)))),
+    ("1.4", lambda t: torch.exp(1j * torch.cat(fluxes(t)))),
+    ("1.4", lambda t: both(torch.cat([fluxes(t)[0], t[0].sum(0), t[1].sum(1)]))),
+    ("1.5", SURVIVORS),
+    ("1.6", carriers),
+]
+WRONG = [
+    ("1.3", lambda x: np.exp(-(x**2)).sum(), "the law of bosons"),
+    ("1.3", lengths, "the law of bosons"),
+    ("1.3", lambda x: x[0, 0] - x[1, 0], "For 3 particles, exchanging 0 and 2 breaks antisymmetry"),
+    ("1.3", dependent_orbitals, "For 4 particles the function vanishes everywhere"),
+    ("1.3", lambda x: x, "expected one number"),
+    ("1.4", lambda t: both(t.flatten()), "change under a gauge change by"),
+    ("1.4", wrong_sign, "is every link in a closed loop?"),
+    ("1.4", lambda t: both(fluxes(t)[0]), "add the Wilson loops (flux through the hole along x"),
+    ("1.4", lambda t: both(torch.cat([fluxes(t)[0], fluxes(t)[1][:1]])), "hole along y is not seen"),
+    ("1.4", lambda t: torch.cat(fluxes(t)), "when 2π is added to a link"),
+    ("1.4", lambda t: both(fluxes(t)[1]), "Is each plaquette there?"),
+    ("1.4", lambda t: torch.cat(fluxes(t)).cos(), "cos forgets the sense of the flux"),
+    ("1.4", lambda t: torch.ones(3), "vacuous"),
+    ("1.4", 3.0, "must be a function"),
+    ("1.5", SURVIVORS | {"BF3": {"0e", "2e", "4e"}}, "BF3: 3o survives"),
+    ("1.5", SURVIVORS | {"BF3": SURVIVORS["BF3"] | {"1o"}}, "mirror across that axis"),
+    ("1.5", SURVIVORS | {"NH3": SURVIVORS["NH3"] | {"1e"}}, "did you treat 1e like 1o"),
+    ("1.5", SURVIVORS | {"H2O2": SURVIVORS["NH3"]}, "chiral"),
+    ("1.5", SURVIVORS | {"BF3": {"0", "2", "4"}}, "degree, then parity"),
+    ("1.5", {"0e", "4e"}, "a set of irreps for each molecule"),
+    ("1.6", lambda G, H: [str(i) for i in IRREPS if untouched(H, i)], "cannot tell the two structures apart"),
+    (
+        "1.6",
+        lambda G, H: [i for i in carriers(G, H) if o3.Irrep(i).p == (-1) ** o3.Irrep(i).l],
+        "only the parity of Y_l",
+    ),
+    ("1.6", rotations_only, "reflections"),
+    ("1.6", lambda G, H: ["2e", "3e", "4e"], "octahedron, stretched along z"),
+]
+
+
+@pytest.mark.parametrize(("id", "answer"), RIGHT)
+def test_correct_answers_pass(id, answer):
+    assert engine.verdict(id, answer).kind == "correct"
+
+
+@pytest.mark.parametrize(("id", "answer", "message"), WRONG)
+def test_mistakes_get_their_own_message(id, answer, message):
+    verdict = engine.verdict(id, answer)
+    assert verdict.kind == "wrong"
+    assert message in verdict.text
+
+
+@pytest.mark.parametrize("exercise", engine.of_session(1), ids=lambda exercise: exercise.id)
+def test_untouched_stubs_and_number_of_mistakes(exercise):
+    assert engine.verdict(exercise.id, ...).kind == "untouched"
+    assert sum(id == exercise.id for id, _, _ in WRONG) >= 2
