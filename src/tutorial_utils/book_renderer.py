@@ -101,7 +101,9 @@ def _escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[
         if margin is not None and line.strip() and indent <= margin:
             margin = None
         if margin is None and not line.lstrip().startswith(">>>"):
-            lines[i] = "".join(_plain(part) for part in re.split(r"(``?[^`]+``?)", line))
+            start = indent + 2 * line.lstrip().startswith(("* ", "- "))  # a bullet stays one
+            parts = re.split(r"(``?[^`]+``?)", line[start:])
+            lines[i] = line[:start] + "".join(_plain(part) for part in parts)
             if line.rstrip().endswith("::"):
                 margin = indent
 

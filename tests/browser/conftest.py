@@ -88,6 +88,7 @@ def browser() -> Iterator[Browser]:
 def open_page(browser: Browser, address: str, path: str, scheme: str = "light", width: int = 1280) -> Visit:
     """Open one page of the book, guarded."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(120_000)  # ms: the machine may be busy with other tests
     visit = Visit(context.new_page(), address)
     visit.watch()
     visit.page.goto(address + path, wait_until="load")

@@ -22,7 +22,7 @@ def unfold(visit) -> None:
 def drawn(place: Locator) -> Locator:
     """Return the element once its own script says that it has drawn it."""
     place.scroll_into_view_if_needed()
-    expect(place).to_have_attribute("data-drawn", "yes", timeout=30_000)
+    expect(place).to_have_attribute("data-drawn", "yes", timeout=120_000)
     return place
 
 
@@ -96,7 +96,7 @@ def test_sliders_of_structures_move(visit):
 
 
 def test_a_wheel_over_a_figure_scrolls_the_page(visit):
-    for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}"))[:5]:
+    for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}"))[:2]:
         drawn(place).hover()
         before = visit.page.evaluate("window.scrollY")
         visit.page.mouse.wheel(0, -100 if before else 100)
