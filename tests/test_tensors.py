@@ -31,6 +31,11 @@ def rng():
     return np.random.default_rng(7)
 
 
+@pytest.fixture(scope="module")
+def crystals():
+    return datasets.load("elastic_crystals")
+
+
 def sample(kind, rng, operations=None):
     """Return a random tensor of a kind, which obeys the operations."""
     tensor = np.tensordot(rng.normal(size=kind.dim), tensors.basis(kind), axes=1)
@@ -273,6 +278,19 @@ def test_each_symmetry_is_recognised_in_any_orientation(name, rng):
     assert tensors.recognise(noisy, noise=1e-3).name == name
 
 
+def test_a_symmetric_tensor_obeys_all_lower_symmetries(crystals):
+    lower = {
+        "silicon": {"cubic", "tetragonal", "trigonal", "orthorhombic", "monoclinic", "triclinic"},
+        "gallium nitride": {"hexagonal", "tetragonal", "trigonal", "orthorhombic", "monoclinic", "triclinic"},
+        "Al2Cu": {"tetragonal", "orthorhombic", "monoclinic", "triclinic"},
+        "quartz": {"trigonal", "monoclinic", "triclinic"},
+    }
+    for name, table in zip(crystals["name"], crystals["stiffness"], strict=True):
+        C = tensors.from_voigt(ELASTIC, (table + table.T) / 2)
+        obeyed = {fit.name for fit in tensors.fit_classes(C) if fit.misfit < 1e-4 * np.linalg.norm(C)}
+        assert obeyed == lower[name]
+
+
 @pytest.mark.parametrize(
     ("group", "name"), [("-3", "trigonal"), ("4/m", "tetragonal"), ("m-3", "cubic"), ("23", "cubic")]
 )
@@ -300,11 +318,6 @@ def test_recognise_wants_a_noise():
 
 
 # --- computed crystals ---
-
-
-@pytest.fixture(scope="module")
-def crystals():
-    return datasets.load("elastic_crystals")
 
 
 def test_computed_tensors_obey_the_point_group_in_their_own_axes(crystals):

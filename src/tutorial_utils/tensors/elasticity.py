@@ -16,7 +16,7 @@ from tutorial_utils.groups.point_groups import crystallographic
 from tutorial_utils.tensors.properties import ELASTIC, float64_default, from_voigt, to_irreps, to_voigt
 
 # Search for an orientation: rotations tried, how many of them are refined, by how many Gauss–Newton steps.
-GRID, STARTS, STEPS = 3000, 12, 30
+GRID, STARTS, STEPS = 3000, 12, 20
 LONGEST_STEP = 0.3  # rad
 
 # Point groups that stand for the eight symmetries of elasticity (https://doi.org/10.1016/S0022-5096(01)00064-3);
@@ -140,7 +140,8 @@ def _best_orientation(
         if norm < best:
             best, best_R = norm.item(), R[n]
         slope = torch.einsum("si,aij,jk->ska", own, _generators(ELASTIC.irreps), breaking)
-        angle = -(torch.linalg.pinv(slope, rtol=1e-6) @ residual[..., None])[..., 0]  # (starts, 3)
+        # a turn that changes nothing, about a sixfold axis say, is left out by pinv
+        angle = -(torch.linalg.pinv(slope, rtol=1e-3) @ residual[..., None])[..., 0]  # (starts, 3)
         angle = angle / angle.norm(dim=-1, keepdim=True).clamp(min=LONGEST_STEP) * LONGEST_STEP
         R, D = (
             x @ torch.linalg.matrix_exp(torch.einsum("sa,aij->sij", angle, _generators(irreps)))
