@@ -46,6 +46,8 @@ def show(fig: go.Figure | Structure, *, alt: str) -> None:
 def _plotly_bundle(fig: go.Figure, alt: str) -> dict[str, Any]:
     fig = go.Figure(fig)  # the caller's figure stays as it was
     fig.update_layout(template=TEMPLATE, meta={"alt": alt})
+    if fig.layout.title.text and len(fig.data) > 1 and fig.layout.margin.t is None:
+        fig.layout.margin.t = 75  # the title makes room for itself, but not for a legend below it
     if "google.colab" in sys.modules:  # Colab shows plotly only as HTML that brings its own script
         return {"text/html": _colab_html(fig, alt)}
     # part by part: the figure's own to_plotly_json stores every array with 8 bytes a number

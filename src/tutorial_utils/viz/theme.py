@@ -22,6 +22,17 @@ _INK = "#7A7A7A"
 _FAINT = "rgba(128,128,128,0.28)"
 _CLEAR = "rgba(0,0,0,0)"
 
+# At the top of the figure, which makes room for it.
+_TITLE = {
+    "x": 0,
+    "xanchor": "left",
+    "y": 1,
+    "yanchor": "top",
+    "yref": "container",
+    "automargin": True,
+    "pad": {"t": 6},
+}
+
 
 def _flat_axis() -> dict:
     return {
@@ -59,7 +70,7 @@ def _template() -> go.layout.Template:
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
-        "title": {"x": 0, "xanchor": "left", "yref": "container", "automargin": True, "font": {"size": 17}},
+        "title": {**_TITLE, "font": {"size": 17}},
         "xaxis": _flat_axis(),
         "yaxis": _flat_axis(),
         "scene": {"xaxis": _solid_axis(), "yaxis": _solid_axis(), "zaxis": _solid_axis()},
