@@ -113,6 +113,19 @@ _CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.31.5262",
     ),
     Card(
+        name="augmentation",
+        what=(
+            "Test error of force models of ethanol, trained on n geometries in k random orientations each "
+            "(raw coordinates) or once (the others), three seeds; steps until the validation error stopped "
+            "falling three times."
+        ),
+        units={"model": "", "n": "", "k": "", "seed": "", "error": "eV/Å", "steps": ""},
+        licence=DATA_LICENCE,
+        made_by="reference_data/augmentation.py",
+        file="augmentation.json",
+        sha256="d7a2dd466ede320ce58188fa7ff1cc5fb6f2d2b867e2c1bd55bb023217cdfed6",
+    ),
+    Card(
         name="silicon_md_published",
         what=(
             "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
