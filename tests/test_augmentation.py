@@ -146,5 +146,5 @@ def test_the_table_says_what_the_session_says(table, n):
     never = mean(table, NEVER, n)
     by_k = [mean(table, COORDINATES, n, k) for k in (1, 10, 100, 500)]
     assert by_k[0] > 1.15 * never  # turning costs
-    assert by_k[0] > by_k[1] > by_k[2]  # and rotations help
+    assert by_k[0] > by_k[1] > never > by_k[2] > by_k[3]  # and some tens of rotations make up for it
     assert mean(table, EQUIVARIANT, n) < mean(table, SCALARS, n) < min(by_k)  # but do not suffice
