@@ -24,7 +24,7 @@ from tutorial_utils import datasets
 from tutorial_utils import tensor_ladder as ladder
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/tensor_ladder.json"
-MOLECULES = (10, 20, 40)
+MOLECULES = (12, 25, 50)
 SEEDS = (0, 1, 2)
 COLUMNS = ("model", "molecules", "seed", "test", "target", "error")
 QM7X = "QM7-X"

@@ -142,6 +142,21 @@ _CARDS = (
         ),
     ),
     Card(
+        name="molecules_hf",
+        what=(
+            "66 small molecules of H, C, N, O and S, five geometries each from GFN2-xTB molecular dynamics at "
+            "500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD. Electron correlation is "
+            "missing: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities larger by "
+            "2 to 13 % for water, acetaldehyde, furan and thiophene."
+        ),
+        units={"positions": "Å", "name": "", "dipole": "e·Å", "polarizability": "Å³"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/molecules.py",
+        file="molecules_hf.npz",
+        sha256="56da7a2a473617d0a0a8414c27815063f6d31e8fd9116884c93105ddccf24504",
+        reference="https://doi.org/10.1002/wcms.1340",
+    ),
+    Card(
         name="qm7x_published",
         what=(
             "100 geometries of one molecule, C5H7NS, of the QM7-X set, as a test of another program carries "

@@ -165,7 +165,11 @@ def _read_npz(path: Path) -> Contents:
     numbers, positions = arrays.pop("numbers"), arrays.pop("positions")
     if "sizes" not in arrays:
         return [Atoms(numbers=numbers, positions=frame) for frame in positions], arrays
-    ends = np.cumsum(arrays.pop("sizes"))[:-1]
+    sizes = arrays.pop("sizes")
+    if not sizes.sum() == len(numbers) == len(positions):
+        found = f"{sizes.sum()} atoms, but numbers {len(numbers)} and positions {len(positions)}"
+        raise DatasetError(f"{path}: sizes promise {found}")
+    ends = np.cumsum(sizes)[:-1]
     parts = zip(np.split(numbers, ends), np.split(positions, ends), strict=True)
     return [Atoms(numbers=part, positions=places) for part, places in parts], arrays
 
