@@ -7,6 +7,7 @@ import pytest
 import torch
 from e3nn import o3
 
+from tutorial_utils import symmetry
 from tutorial_utils.exercises import engine
 
 
@@ -15,6 +16,50 @@ def float64():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+# ---- 1.1: a test of equivariance
+
+
+def difference(f, x, R, R_out):
+    return (f(x @ R.T) - R_out @ f(x)).abs().max().item()
+
+
+def a_rotation(seed=0):
+    return torch.tensor(symmetry.random_rotation(np.random.default_rng(seed)))
+
+
+def five_rotations(f, x):
+    return max(difference(f, x, a_rotation(seed), a_rotation(seed)) for seed in range(5))
+
+
+def transposed(f, x):
+    return difference(f, x, a_rotation().T, a_rotation())
+
+
+def only_about_z(f, x):
+    R = o3.matrix_z(torch.tensor(0.7))
+    return difference(f, x, R, R)
+
+
+def not_orthogonal(f, x):
+    R = torch.tensor(np.random.default_rng(0).normal(size=(3, 3)))
+    return difference(f, x, R, R)
+
+
+def invariance(f, x):
+    return difference(f, x, a_rotation(), torch.eye(3))
+
+
+def only_lengths(f, x):
+    return abs(f(x @ a_rotation().T).norm() - f(x).norm()).item()
+
+
+# ---- 1.2: a dipole without origin
+
+
+def all_on_the_last(q, r):
+    return (q - q.sum() * torch.eye(len(q))[-1]) @ r
 
 
 # ---- 1.3: a function for fermions
@@ -86,6 +131,9 @@ def rotations_only(G, H):
 
 
 RIGHT = [
+    ("1.1", five_rotations),
+    ("1.2", lambda q, r: (q - q.mean()) @ r),
+    ("1.2", lambda q, r: q @ (r - r.mean(dim=0))),
     ("1.3", slater),
     ("1.3", vandermonde),
     ("1.4", lambda t: both(torch.cat(fluxes(t)))),
@@ -95,6 +143,16 @@ RIGHT = [
     ("1.6", carriers),
 ]
 WRONG = [
+    ("1.1", transposed, "R.T on the other"),
+    ("1.1", only_about_z, "random axes"),
+    ("1.1", not_orthogonal, "not orthogonal"),
+    ("1.1", invariance, "blames a healthy function"),
+    ("1.1", only_lengths, "An invariant answer is no vector"),
+    ("1.1", lambda f, x: f(x), "should return one number"),
+    ("1.2", lambda q, r: q @ r, "translation fails for 1o"),
+    ("1.2", lambda q, r: q @ (r - r[0]), "permutation fails for 1o"),
+    ("1.2", all_on_the_last, "permutation fails for 1o"),
+    ("1.2", lambda q, r: q.softmax(0) @ r, "For neutral charges"),
     ("1.3", lambda x: np.exp(-(x**2)).sum(), "the law of bosons"),
     ("1.3", lengths, "the law of bosons"),
     ("1.3", lambda x: x[0, 0] - x[1, 0], "For 3 particles, exchanging 0 and 2 breaks antisymmetry"),

@@ -13,9 +13,110 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutorial_utils import gauge, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import Wrong, exercise, require
 
-# ---- 1.1, 1.2 HERE ----
+# name -> function of positions (atoms, 3), and what it means if a test lets it pass
+_HEALTHY = {
+    "the sum of positions": lambda x: x.sum(dim=0),
+    "a sum weighted by lengths": lambda x: (torch.exp(-x.square().sum(dim=1, keepdim=True)) * x).sum(dim=0),
+    "a cross product": lambda x: torch.linalg.cross(x[0], x[1]) * x[2].norm(),
+}
+_FAULTY = {
+    "relu on the components of a vector": (
+        lambda x: torch.relu(x.sum(dim=0)),
+        "Compare f of the turned positions with the turned f.",
+    ),
+    "three lengths handed out as a vector": (
+        lambda x: x[:3].norm(dim=1),
+        "An invariant answer is no vector: the answer has to be turned as well.",
+    ),
+    "a model that stretches z": (
+        lambda x: x.sum(dim=0) * torch.tensor([1.0, 1.0, 2.0], dtype=x.dtype),
+        "It respects rotations about z: take random axes, and several of them.",
+    ),
+    "a model that flips y": (
+        lambda x: x.sum(dim=0) * torch.tensor([1.0, -1.0, 1.0], dtype=x.dtype),
+        "It turns backwards about z: R on one side, R.T on the other?",
+    ),
+}
+
+
+@exercise(
+    "1.1", title="Write the test", hint=["Turn x, then apply f; apply f, then turn.", "f(x @ R.T) - R @ f(x)"]
+)
+def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]) -> str:
+    """Judge a test by what it lets pass and what it refuses."""
+    x = torch.tensor(np.random.default_rng(3).normal(size=(5, 3)))
+    for name, f in _HEALTHY.items():
+        found = _number(answer(f, x.clone()))
+        if not found < 1e-8:
+            raise Wrong(
+                f"rotation: your test blames a healthy function, {name}, for an error of {found:.1e}. "
+                "Suspect R on one side and R.T on the other (rows of x turn by x @ R.T, vectors y by R @ y), "
+                "or an R that is not orthogonal."
+            )
+    for name, (f, suspect) in _FAULTY.items():
+        found = _number(answer(f, x.clone()))
+        if not found > 1e-3:
+            raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
+    return f"Your test passes {len(_HEALTHY)} healthy functions and catches {len(_FAULTY)} faulty ones."
+
+
+def _number(found: object) -> float:
+    try:
+        return float(found)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as reason:
+        raise Wrong(
+            "violation(f, x) should return one number, the largest difference; "
+            f"it returned {type(found).__name__}."
+        ) from reason
+
+
+def _charges(atoms: Atoms) -> Tensor:
+    """Charges that depend on elements and distances only, and do not add up to zero; e."""
+    distances = torch.tensor(atoms.get_all_distances())
+    numbers = torch.tensor(atoms.numbers, dtype=distances.dtype)
+    return 0.3 - 0.1 * numbers + torch.exp(-distances) @ numbers.sqrt() / 10
+
+
+@exercise(
+    "1.2",
+    title="A dipole that does not care where the origin is",
+    hint=[
+        "How much does the sum of q r change when everything moves by t?",
+        "Take the mean charge off every atom.",
+    ],
+)
+def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """Judge a dipole by the laws, and by its value where the charges are neutral."""
+    ethanol = molecule("CH3CH2OH")
+    ethanol.rattle(0.05, seed=0)
+    q, r = _charges(ethanol), torch.tensor(ethanol.positions)
+    neutral = q - q.mean()
+    found = answer(neutral.clone(), r.clone())
+    if tuple(getattr(found, "shape", ())) != (3,):
+        raise Wrong(
+            f"Expected a tensor (3,), got {type(found).__name__} {tuple(getattr(found, 'shape', ()))}."
+        )
+    difference = (found - neutral @ r).abs().max().item()
+    if not difference < 1e-8:
+        raise Wrong(
+            f"For neutral charges the dipole is the sum of q r; yours is off by {difference:.1e} e Å. "
+            "Change the charges only by what is needed to make their sum zero."
+        )
+    shift = (answer(q.clone(), r + 1.0) - answer(q.clone(), r)).abs().max().item()
+    if not shift < 1e-8:
+        raise Wrong(
+            f"translation fails for 1o: moving the molecule by 1 Å along x, y and z changes the dipole by "
+            f"{shift:.1e} e Å, as much as the charges miss to be neutral ({q.sum().item():.1e} e). "
+            "Suspect the sum of the charges."
+        )
+    require(
+        symmetry.equivariance_report(
+            lambda atoms: answer(_charges(atoms), torch.tensor(atoms.positions)), ethanol, "1o"
+        )
+    )
+    return "Your dipole turns with the molecule, forgets the origin, and knows no first atom."
 
 
 @exercise(
