@@ -218,7 +218,7 @@ def stubs(page: Page) -> Iterator[str]:
     for number, cell in enumerate(page.cells):
         if cell not in page.exercises[0]:
             continue
-        if "not attempted yet" not in cell.shown:
+        if "not attempted yet" not in cell.shown.lower():
             yield f"an untouched stub has to read 'not attempted yet': {cell.text[:60]!r}"
         near = page.cells[max(number - 3, 0) : number + 3]
         if not any("<details" in other.text for other in near if other.kind == "markdown"):
@@ -230,7 +230,7 @@ def solutions(page: Page) -> Iterator[str]:
     for cell in page.exercises[1]:
         if not folded(cell):
             yield f"a solution is not folded everywhere: {cell.text[:60]!r}"
-        if not cell.exercises() or not cell.shown.strip() or "not attempted yet" in cell.shown:
+        if not cell.exercises() or not cell.shown.strip() or "not attempted yet" in cell.shown.lower():
             yield f"a solution without its own verdict: {cell.text[:60]!r}"
 
 
