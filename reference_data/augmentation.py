@@ -33,10 +33,12 @@ Point = tuple[str, int, int, int]  # model, n, k, seed
 
 def points(seed: int) -> list[Point]:
     """List all points of one seed."""
-    once = [model for model in augmentation.MODELS if model != augmentation.COORDINATES]
+    once = (augmentation.NEVER, augmentation.SCALARS, augmentation.EQUIVARIANT)
     return [
         *itertools.product(once, GEOMETRIES, (1,), (seed,)),
         *itertools.product((augmentation.COORDINATES,), GEOMETRIES, ROTATIONS, (seed,)),
+        # how far would the largest point go, if nobody stopped it?
+        (augmentation.PATIENT, GEOMETRIES[-1], ROTATIONS[-1], seed),
     ]
 
 

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from tutorial_utils import augmentation, datasets, nn
-from tutorial_utils.augmentation import COORDINATES, EQUIVARIANT, NEVER, SCALARS
+from tutorial_utils.augmentation import COORDINATES, EQUIVARIANT, NEVER, PATIENT, SCALARS, STEPS
 
 SCRIPT = Path(__file__).parents[1] / "reference_data/augmentation.py"
 
@@ -148,3 +148,13 @@ def test_the_table_says_what_the_session_says(table, n):
     assert by_k[0] > 1.15 * never  # turning costs
     assert by_k[0] > by_k[1] > never > by_k[2] > by_k[3]  # and some tens of rotations make up for it
     assert mean(table, EQUIVARIANT, n) < mean(table, SCALARS, n) < min(by_k)  # but do not suffice
+
+
+def test_patience_helps_and_does_not_suffice_either(table):
+    patient = mean(table, PATIENT, 300, 500)
+    assert mean(table, SCALARS, 300) < patient < mean(table, COORDINATES, 300, 500)
+    assert (
+        table["steps"][table["model"] == PATIENT].min()
+        > STEPS
+        >= table["steps"][table["model"] != PATIENT].max()
+    )

@@ -123,7 +123,7 @@ _CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/augmentation.py",
         file="augmentation.json",
-        sha256="d7a2dd466ede320ce58188fa7ff1cc5fb6f2d2b867e2c1bd55bb023217cdfed6",
+        sha256="e22eb54243a9cb3d57c5e884de836988d478095196f17f0170d358e5ab9dde40",
     ),
     Card(
         name="silicon_md_published",
@@ -155,6 +155,25 @@ _CARDS = (
         file="molecules_hf.npz",
         sha256="56da7a2a473617d0a0a8414c27815063f6d31e8fd9116884c93105ddccf24504",
         reference="https://doi.org/10.1002/wcms.1340",
+    ),
+    Card(
+        name="tensor_ladder",
+        what=(
+            "Errors of the models of session 3 for dipoles and polarizabilities, by number of training molecules "
+            "and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
+        ),
+        units={
+            "model": "",
+            "molecules": "",
+            "seed": "",
+            "test": "",
+            "target": "",
+            "error": "e·Å for dipoles, else Å³",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/tensor_ladder.py",
+        file="tensor_ladder.json",
+        sha256="c9c47a869315daade7840e8f509326639e13c14614863851e933436c888c0762",
     ),
     Card(
         name="qm7x_published",
