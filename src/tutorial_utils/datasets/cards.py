@@ -144,10 +144,10 @@ _CARDS = (
     Card(
         name="molecules_hf",
         what=(
-            "66 small molecules of H, C, N, O and S, five geometries each from GFN2-xTB molecular dynamics at "
-            "500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD. Electron correlation is "
-            "missing: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities larger by "
-            "2 to 13 % for water, acetaldehyde, furan and thiophene."
+            "66 small molecules of H, C, N, O and S, five geometries each from GFN2-xTB molecular dynamics "
+            "at 500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD. Electron correlation "
+            "is missing: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities "
+            "larger by 2 to 13 % for water, acetaldehyde, furan and thiophene."
         ),
         units={"positions": "Å", "name": "", "dipole": "e·Å", "polarizability": "Å³"},
         licence=DATA_LICENCE,
@@ -159,8 +159,8 @@ _CARDS = (
     Card(
         name="tensor_ladder",
         what=(
-            "Errors of the models of session 3 for dipoles and polarizabilities, by number of training molecules "
-            "and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
+            "Errors of the models of session 3 for dipoles and polarizabilities, by number of training "
+            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
         ),
         units={
             "model": "",
