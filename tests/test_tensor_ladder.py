@@ -204,3 +204,27 @@ def test_new_geometries_are_the_milder_test(table: pd.DataFrame) -> None:
         assert mean(table, ladder.TENSORS, target, test="new geometries") < mean(
             table, ladder.TENSORS, target
         )
+
+
+def test_the_traceless_part_needs_l_2_and_not_only_weights(table: pd.DataFrame) -> None:
+    rungs = (ladder.TENSORS, ladder.VECTORS, ladder.CHARGES)
+    errors = [mean(table, model, "anisotropy") for model in rungs]
+    assert errors == sorted(errors)
+    assert errors[0] < 0.75 * mean(table, ladder.HEAVY, "anisotropy")
+
+
+def test_dipoles_need_the_right_form_only(table: pd.DataFrame) -> None:
+    right = [
+        mean(table, model, "dipole")
+        for model in (ladder.CHARGES, ladder.HEAVY, ladder.VECTORS, ladder.TENSORS)
+    ]
+    assert max(right) < 1.2 * min(right)
+
+
+def test_the_external_set_ranks_the_rungs_differently(table: pd.DataFrame) -> None:
+    errors = {
+        model: mean(table, model, "anisotropy", test="QM7-X")
+        for model in (ladder.CHARGES, ladder.VECTORS, ladder.TENSORS)
+    }
+    assert max(errors.values()) < 0.7 * mean(table, ladder.COUNTING, "anisotropy", test="QM7-X")
+    assert errors[ladder.CHARGES] < errors[ladder.TENSORS]

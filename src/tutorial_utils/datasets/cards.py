@@ -145,8 +145,8 @@ _CARDS = (
         name="molecules_hf",
         what=(
             "66 small molecules of H, C, N, O and S, five geometries each from GFN2-xTB molecular dynamics "
-            "at 500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD. Electron correlation "
-            "is missing: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities "
+            "at 500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD, without correlation "
+            "of electrons: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities "
             "larger by 2 to 13 % for water, acetaldehyde, furan and thiophene."
         ),
         units={"positions": "Å", "name": "", "dipole": "e·Å", "polarizability": "Å³"},
