@@ -33,7 +33,9 @@ def write(path, *cells):
 
 
 def test_a_run_is_stored_with_what_it_took(tmp_path):
-    path = write(tmp_path / "a.ipynb", "numbers = bytearray(300_000_000)", "print(len(numbers))")
+    # written to, or the system would not give the memory yet; and held until it was looked at
+    hold = "import time\nnumbers = b'1' * 300_000_000\ntime.sleep(1)"
+    path = write(tmp_path / "a.ipynb", hold, "print(len(numbers))")
     measured = notebooks.execute(path)
     content = json.loads(path.read_text(encoding="utf-8"))
     stored = content["metadata"]["course"]["measured"]
