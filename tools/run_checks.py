@@ -84,7 +84,8 @@ def report(run: Run) -> bool:
     lines = run.log.read_text(errors="replace").splitlines()
     if not passed:
         print("\n".join(["", f"---- {run.part.name} ({run.log})", *lines, "----"]))
-    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("= ") for line in lines]
+    told = [line for line in lines if not line.startswith("make")]
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("= ") for line in told]
     closing = next(filter(None, reversed(plain)), "")
     word = "passed" if passed else "FAILED"
     print(f"{run.part.name}: {word} after {time.monotonic() - run.started:.0f} s · {closing}", flush=True)
