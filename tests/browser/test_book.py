@@ -81,7 +81,7 @@ def test_sliders_of_figures_move(visit):
         sliders = figure.locator(".slider-container")
         drawn(figure)
         for slider in each(sliders):
-            first, middle = (slid(visit, figure, slider, share) for share in (0.02, 0.45))
+            first, middle = (slid(visit, figure, slider, share) for share in (0.02, 0.6))
             assert changed(first, middle) > 0.001, figure.get_attribute("aria-label")
 
 
