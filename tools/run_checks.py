@@ -28,6 +28,8 @@ class Part:
     needs: str | None = None
 
 
+SHOWN = 300  # lines of the log of a part that failed
+
 # The quick ones first: a slip shows within seconds.
 PARTS = (
     Part("lint", fills=False),
@@ -83,7 +85,7 @@ def report(run: Run) -> bool:
     passed = run.process.returncode == 0
     lines = run.log.read_text(errors="replace").splitlines()
     if not passed:
-        print("\n".join(["", f"---- {run.part.name} ({run.log})", *lines, "----"]))
+        print("\n".join(["", f"---- {run.part.name} (whole log: {run.log})", *lines[-SHOWN:], "----"]))
     told = [line for line in lines if not line.startswith("make")]
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip("= ") for line in told]
     closing = next(filter(None, reversed(plain)), "")
