@@ -25,6 +25,7 @@ def test_a_page_opens_from_a_folder(browser: Browser, path):
 
 def test_the_front_page_leads_into_the_book(browser: Browser, address):
     page = browser.new_page()
+    page.set_default_timeout(120_000)  # ms
     page.goto(address)
     page.wait_for_url("**/book/intro.html")
     page.close()
@@ -33,6 +34,7 @@ def test_the_front_page_leads_into_the_book(browser: Browser, address):
 @pytest.mark.parametrize("missing", ["WebGL", "3Dmol.js"])
 def test_a_picture_stands_in(browser: Browser, address, missing):
     context = browser.new_context()
+    context.set_default_timeout(120_000)  # ms
     if missing == "WebGL":
         context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     else:
