@@ -95,7 +95,7 @@ def test_sliders_of_figures_move(visit):
             look = slide(visit, figure, slider, 0.02)
             visit.page.wait_for_timeout(300)
             first = look()
-            assert moves(first, slide(visit, figure, slider, 0.45)), figure.get_attribute("aria-label")
+            assert moves(first, slide(visit, figure, slider, 0.6)), figure.get_attribute("aria-label")
 
 
 def test_sliders_of_structures_move(visit):
