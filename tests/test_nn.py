@@ -17,15 +17,6 @@ HIDDEN = "6x0e+4x0o+4x1e+4x1o+3x2e+3x2o"
 ELEMENTS = ["H", "C", "O", "Na", "Cl"]
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
 def network(irreps_out=ALL, **options):
     options = {"irreps_hidden": HIDDEN, "layers": 3, "cutoff": CUTOFF} | options
     return nn.EquivariantNetwork(ELEMENTS, irreps_out, **options)

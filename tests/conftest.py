@@ -1,0 +1,27 @@
+"""What every test starts from: double precision, and random numbers that repeat."""
+
+import numpy as np
+import pytest
+import torch
+
+# Helpers whose asserts should say what they found, as those of a test do.
+pytest.register_assert_rewrite("exercise_answers", "model_mixins")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def double_precision():
+    """Whole session: the fixtures of a module are built in double precision too."""
+    torch.set_default_dtype(torch.float64)
+
+
+@pytest.fixture(autouse=True)
+def same_start():
+    """A test may change the default dtype and draw numbers; the next one does not notice."""
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(torch.float64)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
