@@ -1,11 +1,13 @@
 """Functions on a ball as coefficients: radial functions times spherical harmonics."""
 
+from dataclasses import dataclass, replace
+
 import torch
 from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from tutorial_utils.descriptors.radial import Radial
+from tutorial_utils.descriptors.radial import Radial, overlap
 
 
 def lengths_and_directions(
@@ -72,3 +74,123 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
             f"weights: expected {tuple(many)} or {(*many, 'channels')} for vectors {tuple(vectors.shape)}, "
             f"got {tuple(weights.shape)}"
         )
+
+
+def basis(points: Float[Tensor, "... 3"], radial: Radial, lmax: int) -> Float[Tensor, "... size (lmax+1)**2"]:
+    """Return the functions R_n(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
+    r, directions = lengths_and_directions(points)
+    return radial(r).unsqueeze(-1) * harmonics(directions, lmax).unsqueeze(-2)
+
+
+@dataclass(frozen=True)
+class FourierTensor:
+    """A function on a ball: f(r) = Σ c_nlm R_n(r) Y_lm(r̂), zero outside.
+
+    The name is that of a class which e3nn had until 2021.
+
+    Attributes:
+        coefficients: (..., size, (lmax+1)²) | in units of f times Å^3/2; leading axes are channels.
+        radial: the orthonormal radial functions.
+        lmax: highest degree.
+    """
+
+    coefficients: Tensor
+    radial: Radial
+    lmax: int
+
+    def __post_init__(self) -> None:
+        wanted = (self.radial.size, (self.lmax + 1) ** 2)
+        if tuple(self.coefficients.shape[-2:]) != wanted:
+            shape = tuple(self.coefficients.shape)
+            raise ValueError(f"coefficients: expected (..., {wanted[0]}, {wanted[1]}), got {shape}")
+
+    @classmethod
+    def from_geometry(
+        cls, vectors: Tensor, radial: Radial, lmax: int, *, weights: Tensor | None = None
+    ) -> "FourierTensor":
+        """Return a sum of Dirac deltas at the ends of the vectors (..., neighbours, 3), Å; see `project`."""
+        return cls(project(vectors, radial, lmax, weights=weights), radial, lmax)
+
+    @classmethod
+    def from_samples(
+        cls,
+        points: Float[Tensor, "samples 3"],
+        values: Float[Tensor, "... samples"],
+        radial: Radial,
+        lmax: int,
+    ) -> "FourierTensor":
+        """Return the function that comes closest to samples, by least squares.
+
+        Args:
+            points: (samples, 3) Å from the centre; those beyond the cutoff are left out.
+            values: (..., samples) f there.
+            radial: orthonormal radial functions.
+            lmax: highest degree.
+
+        Raises:
+            ValueError: for shapes that do not fit, or fewer points in the ball than coefficients.
+        """
+        if points.ndim != 2 or points.shape[1] != 3 or values.shape[-1:] != points.shape[:1]:
+            shapes = f"{tuple(points.shape)} and {tuple(values.shape)}"
+            raise ValueError(f"points, values: expected (samples, 3) and (..., samples), got {shapes}")
+        inside = points.norm(dim=-1) <= radial.cutoff
+        B = basis(points[inside], radial, lmax).flatten(1)  # (inside, unknowns)
+        if len(B) < B.shape[1]:
+            raise ValueError(
+                f"points: only {len(B)} lie within {radial.cutoff:g} Å, for {B.shape[1]} coefficients"
+            )
+        wanted = values[..., inside].reshape(-1, len(B)).T
+        solution = torch.linalg.lstsq(B, wanted.to(B)).solution.T
+        shape = (*values.shape[:-1], radial.size, (lmax + 1) ** 2)
+        return cls(solution.reshape(shape), radial, lmax)
+
+    def evaluate(self, points: Float[Tensor, "*points 3"]) -> Float[Tensor, "..."]:
+        """Return f at points (Å); the channels come first."""
+        B = basis(points.to(self.coefficients), self.radial, self.lmax).flatten(-2)
+        return torch.tensordot(self.coefficients.flatten(-2), B, dims=([-1], [-1]))
+
+    def grid(self, resolution: int) -> tuple[Float[Tensor, "n n n 3"], Float[Tensor, "... n n n"]]:
+        """Return points (Å) on a cube around the ball, `resolution` along each edge, and f there."""
+        line = torch.linspace(-1, 1, resolution).to(self.coefficients) * self.radial.cutoff
+        points = torch.stack(torch.meshgrid(line, line, line, indexing="ij"), dim=-1)
+        return points, self.evaluate(points)
+
+    def __add__(self, other: "FourierTensor") -> "FourierTensor":
+        """Return the sum of two functions in the same radial basis; the lower lmax is filled with zeros."""
+        if not same_basis(self.radial, other.radial):
+            raise ValueError(f"+: {self.radial} and {other.radial} differ; bring one over by with_radial")
+        lmax = max(self.lmax, other.lmax)
+        total = self.with_lmax(lmax).coefficients + other.with_lmax(lmax).coefficients
+        return FourierTensor(total, self.radial, lmax)
+
+    def with_lmax(self, lmax: int) -> "FourierTensor":
+        """Return the function with degrees cut off above lmax, or filled with zeros up to it."""
+        dim = (lmax + 1) ** 2
+        kept = self.coefficients[..., :dim]
+        return replace(self, coefficients=torch.nn.functional.pad(kept, (0, dim - kept.shape[-1])), lmax=lmax)
+
+    def with_radial(self, radial: Radial) -> "FourierTensor":
+        """Return the closest function in another radial basis (another size, cutoff or kind)."""
+        S = overlap(self.radial, radial, cutoff=min(self.radial.cutoff, radial.cutoff))
+        moved = torch.einsum("...nm,nk->...km", self.coefficients, S.to(self.coefficients))
+        return replace(self, coefficients=moved, radial=radial)
+
+    def rotate(self, R: Float[Tensor, "3 3"]) -> "FourierTensor":
+        """Return f(R⁻¹ r), the function turned by an orthogonal R; determinant -1 is a reflection."""
+        R = torch.as_tensor(R).to(self.coefficients)
+        if R.shape != (3, 3) or not torch.allclose(R @ R.T, torch.eye(3).to(R), atol=1e-5):
+            raise ValueError(f"R: expected an orthogonal matrix (3, 3), got {R.tolist()}")
+        D = o3.Irreps.spherical_harmonics(self.lmax).D_from_matrix(R)
+        return replace(self, coefficients=self.coefficients @ D.T.to(R))
+
+    def inner(self, other: "FourierTensor") -> Float[Tensor, "..."]:
+        """Return ∫ f g d³r, channel by channel: with orthonormal functions the sum of c times c'."""
+        if not same_basis(self.radial, other.radial):
+            raise ValueError(f"inner: {self.radial} and {other.radial} differ; bring one over by with_radial")
+        dim = (min(self.lmax, other.lmax) + 1) ** 2
+        return (self.coefficients[..., :dim] * other.coefficients[..., :dim]).sum((-2, -1))
+
+
+def same_basis(first: Radial, second: Radial) -> bool:
+    """Tell whether two sets of radial functions are the same functions."""
+    return repr(first) == repr(second)

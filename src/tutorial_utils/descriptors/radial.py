@@ -21,6 +21,14 @@ def quadrature(cutoff: float, *, nodes: int = NODES) -> tuple[Float[Tensor, "nod
     return torch.from_numpy(r), torch.from_numpy(0.5 * cutoff * w * r**2)
 
 
+def smooth_cutoff(r: Float[Tensor, "..."], cutoff: float) -> Float[Tensor, "..."]:
+    """Return (1 + cos πr/r_c)/2, which ends at the cutoff (Å) without a step and without a kink.
+
+    Source: J. Behler, M. Parrinello, doi:10.1103/PhysRevLett.98.146401.
+    """
+    return torch.where(r < cutoff, 0.5 * (1 + torch.cos(pi * r / cutoff)), 0.0)
+
+
 class Radial(nn.Module):
     """A set of orthonormal radial functions; those that follow say which.
 
@@ -46,7 +54,7 @@ class Radial(nn.Module):
         return self.functions(r) * (r <= self.cutoff).unsqueeze(-1)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(size={self.size}, cutoff={self.cutoff:g})"
+        return f"{type(self).__name__}(size={self.size}, cutoff={self.cutoff!r})"
 
 
 def sinc(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -63,7 +71,7 @@ class SphericalBessel(Radial):
     * At the centre R_n(0) = sqrt(2/r_c) nπ/r_c, with slope zero.
     * Fewer functions are the first of more functions.
 
-    Source: the radial basis of DimeNet, arXiv:2003.03123, equation 7.
+    Source: the radial basis of DimeNet, arXiv:2003.03123.
     """
 
     def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:

@@ -1,0 +1,121 @@
+"""The environments of all atoms of a structure, periodic or not, as coefficients."""
+
+from collections.abc import Sequence
+
+import torch
+from ase import Atoms
+from ase.data import atomic_numbers, chemical_symbols
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from tutorial_utils.descriptors.fourier import harmonics, lengths_and_directions
+from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
+from tutorial_utils.graphs import SAME_POINT, edge_vectors, to_graph
+
+CHUNK = 4096  # atoms at a time: what is needed beside the result stays small
+
+
+def environments(
+    structure: Atoms | Data,
+    radial: Radial,
+    lmax: int,
+    *,
+    elements: Sequence[str],
+    smooth: bool = True,
+    chunk: int = CHUNK,
+) -> Float[Tensor, "atoms elements size (lmax+1)**2"]:
+    """Return c_nlm = Σ_j f(r_j) R_n(r_j) Y_lm(r̂_j) around each atom, for each element of the neighbours.
+
+    * The atom itself is not among its neighbours; its own images in a crystal are.
+    * An atom without neighbours has the coefficients 0.
+    * Time and memory grow linearly with the number of atoms.
+
+    Args:
+        structure: atoms; or a graph (or batch) whose edges reach at least as far as the radial functions,
+            and then differentiable with respect to its ``pos`` and ``cell``.
+        radial: orthonormal radial functions; their cutoff is that of the environment.
+        lmax: highest degree.
+        elements: symbols of the channels, for example ``["Cu", "Au"]``; each one present has to be there.
+        smooth: f(r) is `smooth_cutoff`; False: f = 1, and a neighbour that leaves may cause a jump.
+        chunk: how many atoms at a time.
+
+    Returns:
+        (atoms, elements, size, (lmax+1)²), e3nn's order and axes.
+
+    Raises:
+        ValueError: for two atoms at one point, or an element that is not listed.
+    """
+    graph = to_graph(structure, radial.cutoff) if isinstance(structure, Atoms) else structure
+    channel = element_channels(graph.atomic_numbers, elements)
+    vectors = edge_vectors(graph)
+    check_distances(vectors, graph.edge_index)
+    atoms, many = len(channel), len(elements)
+    neighbour, centre = graph.edge_index
+    place, order = torch.sort(centre * many + channel[neighbour])  # one group for each atom and element
+    ends = torch.searchsorted(place, torch.arange(0, atoms + chunk, chunk, device=place.device) * many)
+    parts = []
+    for first, (start, end) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)):
+        groups = (min(atoms, (first + 1) * chunk) - first * chunk) * many
+        part = grouped(
+            vectors[order[start:end]], place[start:end] - first * chunk * many, groups, radial, lmax, smooth
+        )
+        parts.append(part)
+    return torch.cat(parts).reshape(atoms, many, radial.size, (lmax + 1) ** 2)
+
+
+def grouped(
+    vectors: Float[Tensor, "edges 3"],
+    group: Int[Tensor, "edges"],
+    groups: int,
+    radial: Radial,
+    lmax: int,
+    smooth: bool,
+) -> Float[Tensor, "groups size (lmax+1)**2"]:
+    """Return Σ R_n Y_lm over each group of edges; the groups are sorted.
+
+    Groups are padded with zeros to the length of the longest: one batched matrix product does the sum.
+    """
+    r, directions = lengths_and_directions(vectors)
+    R, Y = radial(r), harmonics(directions, lmax)
+    if smooth:
+        R = R * smooth_cutoff(r, radial.cutoff).unsqueeze(-1)
+    counts = torch.bincount(group, minlength=groups)
+    rank = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group]
+    longest = int(counts.max()) if len(group) else 0
+    padded = [
+        values.new_zeros(groups, longest, values.shape[-1]).index_put((group, rank), values)
+        for values in (R, Y)
+    ]
+    return padded[0].transpose(1, 2) @ padded[1]
+
+
+def element_channels(numbers: Int[Tensor, "atoms"], elements: Sequence[str]) -> Int[Tensor, "atoms"]:
+    """Return the number of each atom's element in the list of elements.
+
+    Raises:
+        ValueError: for an atom whose element is not listed, or a symbol that is none.
+    """
+    unknown = [symbol for symbol in elements if symbol not in atomic_numbers]
+    if isinstance(elements, str) or not elements or unknown or len(set(elements)) < len(elements):
+        raise ValueError(f'elements: expected different symbols, such as ["Cu", "Au"], got {elements!r}')
+    table = torch.full((len(chemical_symbols),), -1, dtype=torch.int64, device=numbers.device)
+    table[[atomic_numbers[symbol] for symbol in elements]] = torch.arange(
+        len(elements), device=numbers.device
+    )
+    channel = table[numbers]
+    if (channel < 0).any():
+        atom = int((channel < 0).nonzero()[0])
+        symbol = chemical_symbols[int(numbers[atom])]
+        raise ValueError(f"elements: atom {atom} is {symbol}, which is not in {list(elements)}; add it")
+    return channel
+
+
+def check_distances(vectors: Float[Tensor, "edges 3"], edge_index: Int[Tensor, "2 edges"]) -> None:
+    """Raise a ValueError where two atoms are at one point: no direction leads from one to the other."""
+    if len(vectors) == 0:
+        return
+    nearest = vectors.detach().square().sum(-1).min(dim=0)
+    if nearest.values < SAME_POINT**2:
+        j, i = edge_index[:, nearest.indices].tolist()
+        raise ValueError(f"structure: atoms {min(i, j)} and {max(i, j)} are at one point; remove one of them")

@@ -1,0 +1,438 @@
+"""Radial functions, projections, functions on a ball, environments of whole structures."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import bulk, molecule
+from e3nn import o3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tutorial_utils import descriptors, graphs, symmetry
+from tutorial_utils.descriptors import FourierTensor, OrthonormalGaussians, SphericalBessel, fourier, radial
+
+BASES = [SphericalBessel, OrthonormalGaussians]
+
+
+@pytest.fixture
+def cloud():
+    """Seven neighbours between 1 and 3 Å, in a ball of 4 Å."""
+    rng = np.random.default_rng(0)
+    v = rng.normal(size=(7, 3))
+    return torch.tensor(v / np.linalg.norm(v, axis=1, keepdims=True) * rng.uniform(1, 3, size=(7, 1)))
+
+
+def smooth_function(points):
+    """Something without symmetry that a basis of moderate size can hold."""
+    x, y, z = points.unbind(-1)
+    return torch.exp(-(points**2).sum(-1) / 2) * (1 + 0.5 * x - 0.3 * y * z + 0.2 * x * z)
+
+
+# ---- radial functions
+
+
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize(("size", "cutoff"), [(1, 1.0), (3, 4.0), (8, 5.0), (16, 6.5)])
+def test_orthonormal_in_the_ball(kind, size, cutoff):
+    b = kind(size, cutoff)
+    assert torch.allclose(descriptors.overlap(b, b, cutoff=cutoff), torch.eye(size), atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_orthonormal_by_another_rule_of_integration(kind):
+    b = kind(5, 4.0)
+    r = torch.linspace(0, 4, 20001)
+    R = b(r)
+    S = torch.trapezoid(R[:, :, None] * R[:, None, :] * r[:, None, None] ** 2, r, dim=0)
+    assert torch.allclose(S, torch.eye(5), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_nothing_beyond_the_cutoff_and_no_nan_at_the_centre(kind):
+    b = kind(6, 4.0)
+    assert (b(torch.tensor([4.0001, 50.0])) == 0).all()
+    r = torch.zeros(1, requires_grad=True)
+    (slope,) = torch.autograd.grad(b(r).sum(), r, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope.sum(), r)
+    assert b(r).isfinite().all() and slope.isfinite().all() and curvature.isfinite().all()
+
+
+def test_bessel_functions_end_at_zero_and_fewer_are_the_first_of_more():
+    four, nine = SphericalBessel(4, 5.0), SphericalBessel(9, 5.0)
+    r = torch.linspace(0, 5, 50)
+    assert torch.allclose(nine(r)[:, :4], four(r))
+    assert four(torch.tensor(5.0)).abs().max() < 1e-12
+
+
+def test_sinc_joins_its_series_smoothly():
+    x = torch.tensor([1e-2 - 1e-9, 1e-2 + 1e-9])
+    assert (radial.sinc(x).diff().abs() < 1e-10).all()
+    assert torch.allclose(
+        radial.sinc(torch.linspace(0, 9, 99)), torch.sinc(torch.linspace(0, 9, 99) / torch.pi)
+    )
+
+
+def test_smooth_cutoff_ends_without_step_and_kink():
+    r = torch.tensor([0.0, 2.0, 4.0 - 1e-6, 4.0, 9.0], requires_grad=True)
+    f = descriptors.smooth_cutoff(r, 4.0)
+    (slope,) = torch.autograd.grad(f.sum(), r)
+    assert torch.allclose(f, torch.tensor([1.0, 0.5, 0, 0, 0]), atol=1e-11)
+    assert slope[2:].abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("size", "cutoff", "word"), [(0, 4.0, "size"), (3, 0.0, "cutoff"), (3, np.nan, "cutoff")]
+)
+def test_senseless_radial_functions_are_refused(size, cutoff, word):
+    with pytest.raises(ValueError, match=word):
+        SphericalBessel(size, cutoff)
+
+
+# ---- projection
+
+
+def test_harmonics_are_orthonormal_on_the_sphere():
+    polar, w = np.polynomial.legendre.leggauss(20)
+    around = torch.arange(40) * 2 * torch.pi / 40
+    y, a = torch.meshgrid(torch.tensor(polar), around, indexing="ij")
+    s = (1 - y**2).sqrt()
+    Y = descriptors.harmonics(torch.stack([s * a.sin(), y, s * a.cos()], -1), 4)
+    weight = torch.tensor(w)[:, None, None, None] * 2 * torch.pi / 40
+    overlap = (Y[..., :, None] * Y[..., None, :] * weight).sum((0, 1))
+    assert torch.allclose(overlap, torch.eye(25), atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_the_definition_term_by_term(kind, cloud):
+    b, w = kind(3, 4.0), torch.arange(1.0, 8)
+    c = descriptors.project(cloud, b, 3, weights=w)
+    for n in range(3):
+        for k in range(16):
+            l = int(k**0.5)
+            Y = o3.spherical_harmonics(l, cloud, normalize=True, normalization="integral")[:, k - l**2]
+            assert torch.allclose(c[n, k], (w * b(cloud.norm(dim=1))[:, n] * Y).sum())
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), improper=st.booleans())
+def test_coefficients_turn_with_the_vectors_and_ignore_their_order(seed, improper):
+    rng = np.random.default_rng(seed)
+    R = torch.tensor(symmetry.random_rotation(rng)) * (-1 if improper else 1)
+    v, b = torch.tensor(rng.normal(size=(2, 6, 3))), SphericalBessel(3, 4.0)
+    D = o3.Irreps.spherical_harmonics(4).D_from_matrix(R)
+    order = torch.tensor(rng.permutation(6))
+    c = descriptors.project(v, b, 4)
+    assert torch.allclose(descriptors.project(v[:, order] @ R.T, b, 4), c @ D.T, atol=1e-10)
+
+
+def test_weights_of_both_shapes(cloud):
+    b, w = SphericalBessel(3, 4.0), torch.rand(7, 2)
+    both = descriptors.project(cloud, b, 2, weights=w)
+    assert both.shape == (2, 3, 9)
+    for k in range(2):
+        assert torch.allclose(both[k], descriptors.project(cloud, b, 2, weights=w[:, k]))
+    batch = descriptors.project(torch.stack([cloud, cloud]), b, 2, weights=torch.stack([w, w]))
+    assert torch.allclose(batch[1], both)
+
+
+def test_padding_and_far_neighbours_add_nothing(cloud):
+    b = OrthonormalGaussians(3, 4.0)
+    far = torch.cat([cloud, torch.tensor([[9.0, 0, 0]])])
+    assert torch.allclose(descriptors.project(far, b, 2), descriptors.project(cloud, b, 2))
+    padded = torch.cat([cloud, torch.zeros(2, 3)])
+    w = torch.tensor([1.0] * 7 + [0, 0])
+    assert torch.allclose(descriptors.project(padded, b, 2, weights=w), descriptors.project(cloud, b, 2))
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_gradients_against_finite_differences(kind, cloud):
+    b = kind(3, 4.0)
+    assert torch.autograd.gradcheck(lambda v: descriptors.project(v, b, 4), cloud.requires_grad_())
+
+
+SPECIAL = {
+    "collinear": [[0.0, 0, 1], [0, 0, 2], [0, 0, -1]],
+    "on the polar axis": [[0.0, 1, 0], [0, -1, 0]],
+    "at the cutoff, twice": [[4.0, 0, 0], [4.0, 0, 0]],
+    "at the centre": [[0.0, 0, 0], [1, 0, 0]],
+    "none": np.zeros((0, 3)),
+}
+
+
+@pytest.mark.parametrize("kind", BASES)
+@pytest.mark.parametrize("name", SPECIAL)
+def test_no_nan_at_special_geometries(kind, name):
+    v = torch.tensor(np.array(SPECIAL[name]), requires_grad=True)
+    c = descriptors.project(v, kind(3, 4.0), 4)
+    (slope,) = torch.autograd.grad(c.square().sum(), v, create_graph=True)
+    (second,) = torch.autograd.grad(slope.square().sum(), v)
+    assert c.isfinite().all() and slope.isfinite().all() and second.isfinite().all()
+    if name == "none":
+        assert (c == 0).all()
+    if name == "at the centre":
+        assert (slope[0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "lmax", "weights", "word"),
+    [
+        (torch.ones(3), 2, None, "vectors"),
+        (torch.ones(4, 2), 2, None, "vectors"),
+        (torch.ones(4, 3), -1, None, "lmax"),
+        (torch.ones(4, 3), 2, torch.ones(3), "weights"),
+        (torch.ones(4, 3), 2, torch.ones(2, 4), "weights"),
+    ],
+)
+def test_senseless_projections_are_refused(vectors, lmax, weights, word):
+    with pytest.raises(ValueError, match=word):
+        descriptors.project(vectors, SphericalBessel(2, 4.0), lmax, weights=weights)
+
+
+# ---- functions on the ball
+
+
+def integral_over_the_ball(f, cutoff, n=24):
+    """∫ f d³r by a product rule, independent of the basis."""
+    r, w = radial.quadrature(cutoff, nodes=n)
+    y, v = (torch.tensor(a) for a in np.polynomial.legendre.leggauss(n))
+    a = torch.arange(2 * n) * torch.pi / n
+    R, Y, A = torch.meshgrid(r, y, a, indexing="ij")
+    s = (1 - Y**2).sqrt()
+    points = R[..., None] * torch.stack([s * A.sin(), Y, s * A.cos()], -1)
+    return (f(points) * w[:, None, None] * v[None, :, None] * torch.pi / n).sum()
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_inner_product_is_the_integral(kind, cloud):
+    first = FourierTensor.from_geometry(cloud, kind(3, 4.0), 3)
+    second = FourierTensor.from_geometry(-0.7 * cloud[:4], kind(3, 4.0), 2)
+    direct = integral_over_the_ball(lambda p: first.evaluate(p) * second.evaluate(p), 4.0)
+    assert torch.allclose(first.inner(second), direct, atol=1e-10)
+    assert torch.allclose(first.inner(second), second.inner(first))
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_projection_reproduces_a_delta_under_the_integral(kind, cloud):
+    """∫ g Σδ = Σ g(r_j) for every g in the span: the property that defines the coefficients."""
+    delta = FourierTensor.from_geometry(cloud, kind(4, 4.0), 3)
+    g = FourierTensor(torch.rand(4, 16), kind(4, 4.0), 3)
+    assert torch.allclose(delta.inner(g), g.evaluate(cloud).sum())
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_samples_give_the_function_back(kind):
+    rng = np.random.default_rng(1)
+    f = FourierTensor(torch.tensor(rng.normal(size=(2, 3, 9))), kind(3, 4.0), 2)
+    points = torch.tensor(rng.uniform(-4, 4, size=(300, 3)))
+    found = FourierTensor.from_samples(points, f.evaluate(points), kind(3, 4.0), 2)
+    assert torch.allclose(found.coefficients, f.coefficients, atol=1e-8)
+
+
+def test_more_functions_come_closer_to_a_smooth_function():
+    points = torch.tensor(np.random.default_rng(2).uniform(-3, 3, size=(4000, 3)))
+    errors = []
+    for size, lmax in ((2, 1), (4, 2), (8, 4)):
+        f = FourierTensor.from_samples(points, smooth_function(points), SphericalBessel(size, 3.0), lmax)
+        near = points[points.norm(dim=1) < 2.5]
+        errors.append((f.evaluate(near) - smooth_function(near)).square().mean().sqrt())
+    assert errors[0] > 3 * errors[1] > 4 * errors[2]
+
+
+def test_turning_the_coefficients_turns_the_function(cloud):
+    f = FourierTensor.from_geometry(cloud, SphericalBessel(3, 4.0), 4)
+    rng = np.random.default_rng(3)
+    points = torch.tensor(rng.normal(size=(20, 3)))
+    for R in (symmetry.random_rotation(rng), -np.eye(3), np.diag([1.0, 1, -1])):
+        R = torch.tensor(R)
+        turned = f.rotate(R)
+        assert torch.allclose(turned.evaluate(points @ R.T), f.evaluate(points), atol=1e-10)
+        again = FourierTensor.from_geometry(cloud @ R.T, SphericalBessel(3, 4.0), 4)
+        assert torch.allclose(turned.coefficients, again.coefficients, atol=1e-10)
+        assert torch.allclose(turned.inner(turned), f.inner(f))
+
+
+def test_sums_and_changes_of_lmax(cloud):
+    b = SphericalBessel(3, 4.0)
+    low, high = FourierTensor.from_geometry(cloud[:3], b, 2), FourierTensor.from_geometry(cloud[3:], b, 4)
+    whole = FourierTensor.from_geometry(cloud, b, 4)
+    total = low + high
+    assert total.lmax == 4
+    assert torch.allclose(total.with_lmax(2).coefficients, whole.with_lmax(2).coefficients)
+    assert torch.allclose(total.coefficients[..., 9:], high.coefficients[..., 9:])
+
+
+@pytest.mark.parametrize("kind", BASES)
+def test_a_change_of_the_radial_basis_is_the_best_approximation(kind, cloud):
+    f = FourierTensor.from_geometry(cloud, kind(6, 4.0), 2)
+    moved = f.with_radial(SphericalBessel(4, 4.0))
+
+    def distance(other):
+        return integral_over_the_ball(lambda p: (f.evaluate(p) - other.evaluate(p)) ** 2, 4.0)
+
+    for _ in range(3):
+        other = FourierTensor(moved.coefficients + 0.01 * torch.randn(4, 9), moved.radial, 2)
+        assert distance(other) > distance(moved)
+    assert torch.allclose(f.with_radial(kind(6, 4.0)).coefficients, f.coefficients, atol=1e-10)
+
+
+def test_grid_and_channels(cloud):
+    f = FourierTensor.from_geometry(cloud, SphericalBessel(3, 4.0), 2, weights=torch.rand(7, 2))
+    points, values = f.grid(5)
+    assert points.shape == (5, 5, 5, 3) and values.shape == (2, 5, 5, 5)
+    assert torch.allclose(values[1, 2, 3, 1], f.evaluate(points[2, 3, 1])[1])
+    assert (values[:, 0, 0, 0] == 0).all()  # a corner of the cube is outside the ball
+    assert f.inner(f).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        (lambda: FourierTensor(torch.ones(3, 8), SphericalBessel(3, 4.0), 2), "coefficients"),
+        (lambda: FourierTensor(torch.ones(3, 9), SphericalBessel(3, 4.0), 2).rotate(2 * torch.eye(3)), "R"),
+        (
+            lambda: (
+                FourierTensor(torch.ones(3, 9), SphericalBessel(3, 4.0), 2)
+                + FourierTensor(torch.ones(3, 9), SphericalBessel(3, 5.0), 2)
+            ),
+            "with_radial",
+        ),
+        (
+            lambda: FourierTensor.from_samples(torch.rand(5, 3), torch.rand(5), SphericalBessel(3, 4.0), 2),
+            "only 5",
+        ),
+        (
+            lambda: FourierTensor.from_samples(torch.rand(5, 3), torch.rand(4), SphericalBessel(1, 4.0), 0),
+            "points, values",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(wrong, word):
+    with pytest.raises(ValueError, match=word):
+        wrong()
+
+
+# ---- environments
+
+
+@pytest.fixture
+def salt():
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    atoms.rattle(0.1, seed=0)
+    return atoms
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4096])
+def test_environments_are_projections_atom_by_atom(salt, chunk):
+    b = SphericalBessel(3, 4.5)
+    c = descriptors.environments(salt, b, 3, elements=["Cl", "Na"], chunk=chunk)
+    graph = graphs.to_graph(salt, 4.5)
+    v, (j, i) = graphs.edge_vectors(graph), graph.edge_index
+    for atom in (0, 5):
+        near = v[i == atom]
+        kinds = torch.tensor(
+            [[symbol == "Cl", symbol == "Na"] for symbol in np.array(salt.symbols)[j[i == atom]]]
+        )
+        w = kinds.to(near) * descriptors.smooth_cutoff(near.norm(dim=1), 4.5)[:, None]
+        assert torch.allclose(c[atom], descriptors.project(near, b, 3, weights=w), atol=1e-12)
+
+
+@pytest.mark.parametrize("improper", [False, True])
+def test_environments_turn_with_the_crystal(salt, improper):
+    b, R = OrthonormalGaussians(3, 4.5), symmetry.random_rotation(np.random.default_rng(4))
+    R = -R if improper else R
+    D = o3.Irreps.spherical_harmonics(4).D_from_matrix(torch.tensor(R))
+    before = descriptors.environments(salt, b, 4, elements=["Cl", "Na"])
+    after = descriptors.environments(symmetry.rotate(salt, R), b, 4, elements=["Cl", "Na"])
+    assert torch.allclose(after, before @ D.T, atol=1e-10)
+
+
+def test_translation_permutation_and_supercell_change_nothing(salt):
+    b = SphericalBessel(2, 4.0)
+
+    def found(atoms):
+        return descriptors.environments(atoms, b, 3, elements=["Na", "Cl"])
+
+    c = found(salt)
+    assert torch.allclose(found(symmetry.translate(salt, np.array([0.3, 1, 2]))), c, atol=1e-10)
+    order = np.random.default_rng(5).permutation(len(salt))
+    assert torch.allclose(found(symmetry.permute(salt, order)), c[torch.tensor(order)], atol=1e-10)
+    assert torch.allclose(found(symmetry.supercell(salt, (2, 1, 1)))[:8], c, atol=1e-10)
+
+
+def test_a_batch_of_graphs_is_as_good_as_each_alone(salt):
+    b, elements = SphericalBessel(2, 4.0), ["Na", "Cl", "H", "O"]
+    parts = [salt, molecule("H2O")]
+    whole = descriptors.environments(
+        graphs.batch([graphs.to_graph(a, 4.0) for a in parts]), b, 3, elements=elements
+    )
+    alone = torch.cat([descriptors.environments(a, b, 3, elements=elements) for a in parts])
+    assert torch.allclose(whole, alone, atol=1e-12)
+
+
+def test_only_the_smooth_weight_lets_a_neighbour_leave_without_a_jump():
+    b = OrthonormalGaussians(3, 4.0)
+
+    def jump(smooth):
+        inside, outside = (
+            descriptors.environments(
+                Atoms("Cu2", [[0, 0, 0], [0, 0, z]]), b, 2, elements=["Cu"], smooth=smooth
+            )
+            for z in (4 - 1e-7, 4 + 1e-7)
+        )
+        return (inside - outside).abs().max()
+
+    assert jump(True) < 1e-10 < 1e-2 < jump(False)
+
+
+def test_a_lone_atom_has_zeros_and_sharp_derivatives_exist(salt):
+    b = SphericalBessel(2, 4.0)
+    assert (descriptors.environments(Atoms("He"), b, 3, elements=["He"]) == 0).all()
+    graph = graphs.to_graph(Atoms("He2", [[0, 0, 0], [0, 0, 9.0]]), 4.0)
+    graph.pos.requires_grad_()
+    descriptors.environments(graph, b, 3, elements=["He"]).sum().backward()
+    assert (graph.pos.grad == 0).all()
+
+
+def test_gradients_with_respect_to_atoms(salt):
+    graph = graphs.to_graph(salt, 4.0)
+    small = descriptors.SphericalBessel(2, 4.0)
+
+    def f(pos):
+        moved = graph.clone()
+        moved.pos = pos
+        return descriptors.environments(moved, small, 2, elements=["Na", "Cl"], chunk=3)
+
+    assert torch.autograd.gradcheck(f, graph.pos.clone().requires_grad_(), fast_mode=True)
+
+
+@pytest.mark.parametrize(
+    ("structure", "elements", "word"),
+    [
+        (Atoms("CuAu", [[0, 0, 0], [0, 0, 2.0]]), ["Cu"], "atom 1 is Au"),
+        (Atoms("Cu2", [[0, 0, 0], [0, 0, 0]]), ["Cu"], "atoms 0 and 1 are at one point"),
+        (Atoms("Cu"), "Cu", "elements"),
+        (Atoms("Cu"), ["Cu", "Cu"], "elements"),
+        (Atoms("Cu"), ["Copper"], "elements"),
+    ],
+)
+def test_bad_structures_are_refused(structure, elements, word):
+    with pytest.raises(ValueError, match=word):
+        descriptors.environments(structure, SphericalBessel(2, 4.0), 2, elements=elements)
+
+
+def test_coincident_atoms_are_found_in_a_graph_too():
+    graph = graphs.to_graph(Atoms("Cu2", [[0, 0, 0], [0, 0, 2.0]]), 4.0)
+    graph.pos[1] = 0
+    with pytest.raises(ValueError, match="atoms 0 and 1 are at one point"):
+        descriptors.environments(graph, SphericalBessel(2, 4.0), 2, elements=["Cu"])
+
+
+def test_single_precision_stays_single():
+    v = torch.randn(5, 3, dtype=torch.float32)
+    for kind in BASES:
+        c = descriptors.project(v, kind(3, 4.0), 3)
+        assert c.dtype == torch.float32
+        assert (
+            fourier.FourierTensor(c, kind(3, 4.0), 3).rotate(torch.eye(3)).coefficients.dtype == torch.float32
+        )
