@@ -5,6 +5,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from model_mixins import EnergyMixin, ModelMixin
 from toy_models import ethanol, salt
 
 from tutorial_utils import graphs, nn, training
@@ -32,13 +33,32 @@ def shaken(atoms, seed=0):
     return atoms
 
 
-@pytest.mark.parametrize("per", ["system", "atom"])
-@pytest.mark.parametrize("structure", [ethanol, salt], ids=["ethanol", "salt"])
-def test_every_irrep_turns_mirrors_and_permutes_as_it_should(structure, per):
-    model = network(per=per)
-    report = equivariance_report(lambda atoms: model(graph(atoms)), structure(), ALL, per=per, trials=3)
-    assert report.passed, report
-    assert report.vacuous == (), report
+class TestSums(ModelMixin):
+    irreps_out, size, structures = ALL, "extensive", (ethanol, salt)
+
+    def build(self):
+        return network()
+
+
+class TestMeans(ModelMixin):
+    irreps_out, size, structures = ALL, "intensive", (salt, ethanol)
+
+    def build(self):
+        return network(reduce="mean")
+
+
+class TestAtoms(ModelMixin):
+    irreps_out, per, structures = ALL, "atom", (ethanol, salt)
+
+    def build(self):
+        return network(per="atom")
+
+
+class TestEnergies(EnergyMixin):
+    size, structures = "extensive", (lambda: shaken(ethanol()), salt)
+
+    def build(self):
+        return network("0e", layers=2)
 
 
 @pytest.mark.parametrize(("reduce", "size"), [("sum", "extensive"), ("mean", "intensive")])
@@ -50,16 +70,6 @@ def test_a_supercell_gives_the_same_per_cell(reduce, size):
     other = {"extensive": "intensive", "intensive": "extensive"}[size]
     wrong = equivariance_report(lambda atoms: model(graph(atoms)), crystal, "0e+1o", size=other, trials=2)
     assert wrong.first_failure[0] == "supercell"
-
-
-@pytest.mark.parametrize("per", ["system", "atom"])
-@pytest.mark.parametrize("reduce", ["sum", "mean"])
-def test_a_batch_gives_what_its_graphs_give_alone(per, reduce):
-    model = network(per=per, reduce=reduce)
-    parts = [graph(atoms) for atoms in (ethanol(), salt(), Atoms("O"), molecule("H2O"))]
-    together = model(graphs.batch(parts))
-    torch.testing.assert_close(together, torch.cat([model(part) for part in parts]))
-    assert together.shape == (4 if per == "system" else sum(len(part.pos) for part in parts), 19)
 
 
 def test_far_molecules_do_not_know_of_each_other():
@@ -84,38 +94,6 @@ def test_the_envelope_ends_with_slope_and_curvature_zero():
     for derivative in (slope, curvature):
         torch.testing.assert_close(derivative[ends], torch.zeros(3), atol=1e-11, rtol=0)
     assert slope[1] < 0
-
-
-def energy_and_force(model, distance):
-    """Of three atoms, one of which leaves along x; the force on it."""
-    atoms = Atoms("OHH", [[0, 0, 0], [0, 1, 0], [distance, 0, 0]])
-    g = graph(atoms, 2 * CUTOFF)
-    return model(g).item(), nn.forces(model, g)[2, 0].item()
-
-
-def test_an_atom_leaves_the_cutoff_without_a_jump_in_energy_or_force():
-    model = network("0e", layers=2)
-    near = energy_and_force(model, CUTOFF - 0.5)
-    (e_in, f_in), (e_out, f_out) = (energy_and_force(model, CUTOFF + d) for d in (-1e-3, 1e-3))
-    assert abs(e_in - e_out) < 1e-6 * abs(near[0] - e_out)
-    assert abs(f_in - f_out) < 1e-3 * abs(near[1])
-    # the other hydrogen is farther than the cutoff then, so nothing at all is felt
-    assert abs(energy_and_force(model, 2 * CUTOFF - 1e-6)[1]) < 1e-12
-
-
-def test_forces_are_minus_the_gradient_of_the_energy():
-    model = network("0e", layers=2)
-    atoms, step = shaken(ethanol()), 1e-5
-    predicted = nn.forces(model, graph(atoms))
-    for atom, axis in ((0, 0), (2, 1), (8, 2)):
-        energies = []
-        for sign in (1, -1):
-            moved = atoms.copy()
-            moved.positions[atom, axis] += sign * step
-            energies.append(model(graph(moved)).item())
-        slope = (energies[0] - energies[1]) / (2 * step)
-        assert abs(predicted[atom, axis].item() + slope) < 1e-7 * predicted.abs().max().item()
-    assert predicted.sum(dim=0).abs().max() < 1e-10
 
 
 def test_forces_leave_the_graph_alone_and_work_without_gradients():
@@ -155,15 +133,6 @@ def test_one_can_train_on_forces():
     silent = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0}
     # the constant of the energy has no force
     assert silent == {"head.bias"}
-
-
-def test_weights_survive_a_file(tmp_path):
-    model, other = network("1o"), network("1o")
-    g = graph(ethanol())
-    assert not torch.allclose(model(g), other(g))
-    training.save(tmp_path / "weights.pt", model, cutoff=CUTOFF)
-    assert training.load(tmp_path / "weights.pt", other) == {"cutoff": CUTOFF}
-    torch.testing.assert_close(other(g), model(g), rtol=0, atol=0)
 
 
 def melt():

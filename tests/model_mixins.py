@@ -1,0 +1,154 @@
+"""Tests that any network of the course inherits: say how it is built, and they ask what it has to obey.
+
+    class TestDipoles(ModelMixin):
+        irreps_out, structures = "1o", (ethanol,)
+
+        def build(self):
+            return nn.EquivariantNetwork(["H", "C", "O"], "1o")
+
+`EnergyMixin` adds what a potential owes: forces that are a gradient. A test that a sound model passes and
+no broken one fails proves nothing: test_model_mixins.py breaks models on purpose, one test each.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from torch import Tensor
+from torch_geometric.data import Data
+
+from tutorial_utils import graphs, nn, training
+from tutorial_utils.symmetry import equivariance_report
+
+
+class ModelMixin:
+    """Laws of every equivariant model; override the attributes, `build`, and if need be `graph`.
+
+    Attributes:
+        irreps_out: what one row of the output is.
+        per: one row a system, or one an atom.
+        size: how a system's output grows with the crystal; None leaves supercells out.
+        cutoff: of the graph, Å.
+        structures: functions that make structures to test on, none of them planar or in a line.
+        atom: an element the model knows; three of its atoms test the cutoff.
+    """
+
+    irreps_out: ClassVar[str]
+    per: ClassVar[Literal["system", "atom"]] = "system"
+    size: ClassVar[Literal["intensive", "extensive"] | None] = None
+    cutoff: ClassVar[float] = 4.0
+    structures: ClassVar[tuple[Callable[[], Atoms], ...]]
+    atom: ClassVar[str] = "O"
+
+    def build(self) -> torch.nn.Module:
+        """Return the model with random weights, in the default dtype."""
+        raise NotImplementedError
+
+    def graph(self, atoms: Atoms) -> Data:
+        """Make the model's input."""
+        return graphs.to_graph(atoms, self.cutoff)
+
+    @pytest.fixture
+    def model(self) -> torch.nn.Module:
+        return self.build().eval()
+
+    def test_there_is_one_finite_row_a_system_or_an_atom(self, model):
+        for make in self.structures:
+            atoms = make()
+            y = model(self.graph(atoms))
+            assert len(y) == (len(atoms) if self.per == "atom" else 1)
+            assert y.isfinite().all() and y.dtype == torch.get_default_dtype()
+
+    def test_a_gradient_reaches_every_weight(self, model):
+        model(graphs.batch([self.graph(make()) for make in self.structures])).square().sum().backward()
+        used = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+        assert [name for name, grad in used.items() if grad is None or not grad.abs().max() > 0] == []
+        assert all(grad.isfinite().all() for grad in used.values())
+
+    def test_a_batch_gives_what_its_graphs_give_alone(self, model):
+        parts = [self.graph(make()) for make in (*self.structures, lambda: Atoms(self.atom))]
+        alone = torch.cat([model(part) for part in parts])
+        torch.testing.assert_close(model(graphs.batch(parts)), alone)
+        torch.testing.assert_close(model(graphs.batch(parts[::-1]))[-len(model(parts[0])) :], model(parts[0]))
+
+    def test_every_irrep_turns_mirrors_and_permutes_as_it_should(self, model):
+        for make in self.structures:
+            atoms = make()
+            size = self.size if atoms.pbc.any() else None
+            f = lambda atoms: model(self.graph(atoms))  # noqa: E731
+            report = equivariance_report(f, atoms, self.irreps_out, per=self.per, size=size, trials=3)
+            assert report.passed, report
+            assert report.vacuous == (), report
+
+    def test_an_atom_that_leaves_the_cutoff_leaves_without_a_jump(self, model):
+        output = lambda distance: model(self.graph(self.leaving(distance)))[:1]  # noqa: E731
+        scale = (output(0.75 * self.cutoff) - output(self.cutoff + 0.1)).abs().max()
+        jump = output(self.cutoff - 1e-3) - output(self.cutoff + 1e-3)
+        assert scale > 1e-6, "nothing is felt at three quarters of the cutoff"
+        assert jump.abs().max() < 1e-6 * scale
+
+    def test_weights_survive_a_file(self, model, tmp_path):
+        other, g = self.build().eval(), self.graph(self.structures[0]())
+        assert not torch.allclose(model(g), other(g))
+        training.save(tmp_path / "weights.pt", model, cutoff=self.cutoff)  # read with weights_only
+        assert training.load(tmp_path / "weights.pt", other) == {"cutoff": self.cutoff}
+        torch.testing.assert_close(other(g), model(g), rtol=0, atol=0)
+
+    def leaving(self, distance: float) -> Atoms:
+        """Three atoms, the third of which goes along x, Å; the second is out of its reach at the end."""
+        return Atoms(3 * [self.atom], [[0, 0, 0], [0, self.cutoff / 4, 0], [distance, 0, 0]])
+
+
+class EnergyMixin(ModelMixin):
+    """Laws of a potential: `ModelMixin` with one ``0e`` a system, and forces of its own if it has them."""
+
+    irreps_out = "0e"
+
+    def forces(self, model: torch.nn.Module, graph: Data) -> Tensor:
+        """Return the forces that the model claims, (atoms, 3) eV/Å; override it for a head of forces."""
+        return nn.forces(model, graph)
+
+    def test_forces_are_minus_the_gradient_of_the_energy(self, model):
+        atoms, step = self.structures[0](), 1e-4  # Å
+        claimed = self.forces(model, self.graph(atoms)).detach()
+        for atom, axis in ((0, 0), (1, 1), (len(atoms) - 1, 2)):
+            plus, minus = (model(self.graph(moved(atoms, atom, axis, s))).item() for s in (step, -step))
+            slope = (plus - minus) / (2 * step)
+            assert abs(claimed[atom, axis].item() + slope) < 1e-5 * claimed.abs().max().item()
+
+    def test_the_hessian_is_symmetric(self, model):
+        # from differences of the forces: autograd's second derivative is symmetric for any energy
+        atoms, step = self.structures[0](), 1e-4  # Å
+        columns = []
+        for atom, axis in np.ndindex(len(atoms), 3):
+            plus, minus = (
+                self.forces(model, self.graph(moved(atoms, atom, axis, s))).detach() for s in (step, -step)
+            )
+            columns.append((minus - plus).flatten() / (2 * step))
+        hessian = torch.stack(columns)
+        assert (hessian - hessian.T).abs().max() < 1e-5 * hessian.abs().max()
+
+    def test_forces_add_up_to_zero_and_turn_along(self, model):
+        f = lambda atoms: self.forces(model, self.graph(atoms))  # noqa: E731
+        for make in self.structures:
+            assert f(make()).sum(dim=0).abs().max() < 1e-10 * max(f(make()).abs().max(), 1)
+            report = equivariance_report(f, make(), "1o", per="atom", trials=2)
+            assert report.passed and not report.vacuous, report
+
+    def test_an_atom_that_leaves_the_cutoff_leaves_without_a_jump_in_its_force(self, model):
+        force = lambda distance: self.forces(model, self.graph(self.leaving(distance)))[2, 0].item()  # noqa: E731
+        assert abs(force(self.cutoff - 1e-3) - force(self.cutoff + 1e-3)) < 1e-3 * abs(force(self.cutoff / 2))
+
+    def test_one_can_train_on_forces(self, model):
+        self.forces(model, self.graph(self.structures[0]())).square().sum().backward()
+        assert any(p.grad is not None and p.grad.abs().max() > 0 for p in model.parameters())
+
+
+def moved(atoms: Atoms, atom: int, axis: int, step: float) -> Atoms:
+    """Return a copy with one atom displaced by ``step``, Å."""
+    copy = atoms.copy()
+    copy.positions[atom, axis] += step
+    return copy
