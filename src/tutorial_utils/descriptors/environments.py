@@ -75,19 +75,23 @@ def grouped(
     """Return Σ R_n Y_lm over each group of edges; the groups are sorted.
 
     Groups are padded with zeros to the length of the longest: one batched matrix product does the sum.
+    Radial functions that differ from l to l, (..., lmax+1, size) as in soap.py, need one for each l.
     """
     r, directions = lengths_and_directions(vectors)
     R, Y = radial(r), harmonics(directions, lmax)
     if smooth:
-        R = R * smooth_cutoff(r, radial.cutoff).unsqueeze(-1)
+        R = R * smooth_cutoff(r, radial.cutoff).view(-1, *[1] * (R.ndim - 1))
     counts = torch.bincount(group, minlength=groups)
     rank = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group]
     longest = int(counts.max()) if len(group) else 0
     padded = [
-        values.new_zeros(groups, longest, values.shape[-1]).index_put((group, rank), values)
+        values.new_zeros(groups, longest, *values.shape[1:]).index_put((group, rank), values)
         for values in (R, Y)
     ]
-    return padded[0].transpose(1, 2) @ padded[1]
+    if R.ndim == 2:
+        return padded[0].mT @ padded[1]
+    blocks = padded[1].split([2 * l + 1 for l in range(lmax + 1)], dim=-1)
+    return torch.cat([padded[0][:, :, l].mT @ Y_l for l, Y_l in enumerate(blocks)], dim=-1)
 
 
 def element_channels(numbers: Int[Tensor, "atoms"], elements: Sequence[str]) -> Int[Tensor, "atoms"]:
