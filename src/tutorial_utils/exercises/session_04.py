@@ -1,0 +1,140 @@
+"""Exercises of session 4: describe local geometry, and get it back."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from e3nn import o3
+from torch import Tensor
+
+from tutorial_utils import descriptors, groups, symmetry
+from tutorial_utils.exercises import _session_04_cases as _cases
+from tutorial_utils.exercises.engine import Wrong, exercise
+
+_SITES = {"fcc": "Oh", "bcc": "Oh", "hcp": "D3h", "diamond": "Td"}
+
+
+@exercise(
+    "4.1",
+    title="Silent degrees",
+    hint=[
+        "Add the harmonics of all neighbours, degree by degree, and take lengths.",
+        'loudness(sites["bcc"]) does it for one site; a zero is anything below 1e-10.',
+    ],
+)
+def silent_degrees(answer: Mapping[str, set[int]]) -> str:
+    """Compare four sets of degrees with the sums; tell symmetry from accident."""
+    if not isinstance(answer, Mapping) or set(answer) != set(_SITES):
+        raise Wrong('give a set of degrees for each site: {"fcc": {1, 2, ...}, "bcc": ..., "hcp": ..., ...}')
+    for name, group in _SITES.items():
+        given, wanted = {int(l) for l in answer[name]}, _silent(name)
+        strange = sorted(given - set(range(1, 9)))
+        if strange:
+            raise Wrong(f"{name}: l = {strange[0]} is not asked; the degrees go from 1 to 8.")
+        for l in sorted(given ^ wanted):
+            _explain(name, group, l, silent=l in wanted)
+    return (
+        "All four are right. hcp's silent l = 2 is the accident: D3h allows it, and it comes back "
+        "as soon as c/a leaves its ideal value."
+    )
+
+
+def _silent(name: str) -> set[int]:
+    vectors = _cases.sites()[name]
+    c = descriptors.project(vectors, descriptors.SphericalBessel(1, 4.0), 8)[0]
+    return {l for l in range(1, 9) if c[l**2 : (l + 1) ** 2].norm() < 1e-8}
+
+
+def _explain(name: str, group: str, l: int, *, silent: bool) -> None:
+    operations = torch.tensor(np.array(groups.molecular(group)))
+    characters = o3.Irrep(l, (-1) ** l).D_from_matrix(operations).diagonal(dim1=1, dim2=2).sum(-1)
+    free = round(characters.mean().item())
+    left = f"{group} leaves {free} function{'s' if free != 1 else ''} of degree {l} alone"
+    if silent and free:
+        raise Wrong(f"{name}: {left}, so l = {l} may speak, but for these atoms the sum is zero: measure it.")
+    if silent:
+        raise Wrong(f"{name}: {left}, so l = {l} is silent. Suspect a comparison with 0 instead of 1e-10.")
+    raise Wrong(
+        f"{name}: l = {l} is not silent, {left}. Inversion silences odd degrees only where it exists."
+    )
+
+
+Descriptor = Callable[[Tensor], Tensor]
+
+
+@exercise(
+    "4.2",
+    title="A descriptor of your own",
+    hint=[
+        "A weight that depends on the distance, times the spherical harmonics; then the sum over neighbours.",
+        "descriptors.smooth_cutoff(r, 5.0) and its slope are zero at 5 Å; any function of r may be a factor.",
+    ],
+)
+def own_descriptor(answer: Descriptor) -> str:
+    """Test rotation and inversion degree by degree, permutation, additivity, and the end at 5 Å."""
+    v = _cases.cloud(9, 1.2, 4.0)
+    c = _nine(answer, v)
+    for l in range(3):
+        if c[l**2 : (l + 1) ** 2].norm() < 1e-8:
+            raise Wrong(f"The l = {l} part is zero for random neighbours: what never speaks tells nothing.")
+    _turns(answer, v)
+    scale = c.norm()
+    far = torch.cat([v, torch.tensor([[5.5, 0, 0], [0, 0, 8.0]])])
+    tests = {
+        "changes when the neighbours are listed in another order": _nine(answer, v.flip(0)) - c,
+        "is no sum over neighbours: two halves do not add up to the whole. Suspect a mean or a "
+        "normalisation": _nine(answer, v[:4]) + _nine(answer, v[4:]) - c,
+        "feels neighbours beyond 5 Å": _nine(answer, far) - c,
+    }
+    for law, difference in tests.items():
+        if difference.norm() > 1e-8 * scale:
+            raise Wrong(f"Your descriptor {law} (by {difference.norm() / scale:.1e} of its length).")
+    _ends(answer)
+    return (
+        "It turns, ignores the order, adds up and ends without a kink. Every model of sessions 5 to 7 "
+        "starts from such numbers."
+    )
+
+
+def _nine(answer: Descriptor, v: Tensor) -> Tensor:
+    c = torch.as_tensor(answer(v.clone()))
+    if c.shape != (9,) or not c.isfinite().all():
+        raise Wrong(
+            f"For {len(v)} neighbours your function returned {tuple(c.shape)}; expected 9 finite numbers."
+        )
+    return c
+
+
+def _turns(answer: Descriptor, v: Tensor) -> None:
+    c = _nine(answer, v)
+    R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
+    for name, O in {"a rotation": R, "an inversion": -torch.eye(3)}.items():
+        turned = _nine(answer, v @ O.T)
+        for l in range(3):
+            part = slice(l**2, (l + 1) ** 2)
+            wanted = o3.Irrep(l, (-1) ** l).D_from_matrix(O) @ c[part]
+            error = (turned[part] - wanted).norm() / c[part].norm()
+            if error > 1e-8:
+                raise Wrong(f"The l = {l} part fails under {name} (error {error:.1e}). {_axes(l)}")
+
+
+def _axes(l: int) -> str:
+    if l == 0:
+        return "Suspect coordinates where lengths belong."
+    return "Suspect the order of the components: e3nn has x, y, z for l = 1 and its polar axis along y."
+
+
+def _ends(answer: Descriptor) -> None:
+    """Let one neighbour come close to 5 Å: its share has to vanish, and faster than in proportion."""
+    direction = torch.tensor([[0.6, 0.0, 0.8]])
+    typical = max(_nine(answer, r * direction).norm() for r in (1.5, 2.5, 3.5))
+    near, nearer = (_nine(answer, (5 - gap) * direction).norm() / typical for gap in (1e-3, 1e-6))
+    if nearer > 1e-4:
+        raise Wrong(
+            f"A neighbour that crosses 5 Å causes a jump of {nearer:.0%} of a usual share. Suspect no weight."
+        )
+    if near > 0.1 * 1e-3:
+        raise Wrong(
+            "The share of a neighbour ends at 5 Å with a kink: its slope jumps, and so would forces. "
+            "Zero at the cutoff is not enough."
+        )
