@@ -1,0 +1,292 @@
+"""Electron densities of water clusters: PBE by PySCF, fitted by atom-centred functions.
+
+Makes src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz (dataset `water_clusters_pbe`). Run with
+
+    OMP_NUM_THREADS=1 python reference_data/water.py
+
+It saves as it goes, a cluster a file in reference_data/raw/water: stopped and started again it continues
+and ends with the same file. Any number of processes may share the work: each takes what no file holds yet.
+
+Geometries: 216 molecules of flexible SPC/Fw water (https://doi.org/10.1063/1.2136877) at 300 K in LAMMPS.
+A cluster is a molecule and its n - 1 nearest. Frames of the trajectory, not clusters, are split into
+train, valid and test, in the order of time.
+Labels: PBE/def2-SVP with density fitting. The density matrix is fitted in the Coulomb metric, the number of
+electrons kept, by the uncontracted functions of def2-universal-jfit: irreps 12x0e+5x1o+4x2e+2x3o+1x4e of an
+oxygen, 5x0e+2x1o+1x2e of a hydrogen, 102 numbers a molecule, as in https://doi.org/10.1063/5.0125155.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from files import report, write_npz
+from pyscf import dft, gto
+from pyscf.dft import numint
+from pyscf.lib import pack_tril
+from scipy.linalg import block_diag, cholesky, solve_triangular
+from scipy.spatial.transform import Rotation
+
+from tutorial_utils.conventions import BOHR, HARTREE, quantum_chemistry_to_e3nn
+
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz"
+RAW = ROOT / "reference_data/raw/water"
+LMP = Path(sys.executable).parent / "lmp"
+BASIS, FITTING_BASIS = "def2-svp", "unc-def2-universal-jfit"
+GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6
+FRAMES, WARM_UP, SPACING, STEP = 20, 16_000, 1_500, 0.5  # frames, steps, steps, fs
+SIDE, DENSITY_LENGTH = 6, 3.107  # molecules along an edge of the box; Å each: 0.997 g/cm³
+FUNCTIONS = 102  # auxiliary functions of a molecule
+# split: frames, {molecules in a cluster: clusters}
+SPLITS = {
+    "train": (range(12), {1: 72, 2: 90, 3: 60, 4: 45, 5: 12, 6: 10}),
+    "valid": (range(12, 15), {1: 5, 2: 8, 3: 8, 4: 8, 6: 4}),
+    "test": (range(15, 20), {1: 10, 2: 12, 3: 12, 4: 10, 5: 6, 6: 8, 8: 8, 12: 10, 20: 3}),
+}
+
+
+class Cluster(NamedTuple):
+    """Where a cluster is cut out: split, frame, central molecule, number of molecules."""
+
+    split: str
+    frame: int
+    centre: int
+    molecules: int
+
+
+def catalogue() -> list[Cluster]:
+    """Return all clusters, small ones first; no centre is taken twice for the same size."""
+    rng, found = np.random.default_rng(0), []
+    for split, (frames, counts) in SPLITS.items():
+        sites = [(frame, centre) for frame in frames for centre in range(SIDE**3)]
+        for molecules, count in counts.items():
+            chosen = rng.choice(len(sites), count, replace=False)
+            found += [Cluster(split, *sites[n], molecules) for n in chosen]
+    return sorted(found, key=lambda cluster: cluster.molecules)
+
+
+SPC_FW = """units real
+atom_style full
+read_data {file}
+pair_style lj/cut/coul/long 9.0
+pair_coeff 1 1 0.1554253 3.165492
+pair_coeff 2 2 0 1
+bond_style harmonic
+bond_coeff 1 529.581 1.012
+angle_style harmonic
+angle_coeff 1 37.95 113.24
+kspace_style pppm 1e-4
+min_style cg
+minimize 0 1 500 5000
+velocity all create 300 1 mom yes rot no
+fix bath all nvt temp 300 300 100
+timestep {step}
+run {warm_up} post no
+dump frames all custom {spacing} {dump} id x y z ix iy iz
+dump_modify frames sort id format float %.6f
+run {steps} post no
+"""
+
+
+def box() -> str:
+    """Return a LAMMPS data file: molecules on a lattice, turned at random."""
+    rng, length = np.random.default_rng(0), SIDE * DENSITY_LENGTH
+    bond, half = 1.012, np.radians(113.24) / 2
+    arms = bond * np.array([[0, 0, 0], [np.sin(half), np.cos(half), 0], [-np.sin(half), np.cos(half), 0]])
+    sites = np.stack(np.meshgrid(*[np.arange(SIDE)] * 3), axis=-1).reshape(-1, 3) * DENSITY_LENGTH
+    count = len(sites)
+    lines = ["water", "", f"{3 * count} atoms", f"{2 * count} bonds", f"{count} angles"]
+    lines += ["2 atom types", "1 bond types", "1 angle types"]
+    lines += [f"0 {length} {axis}lo {axis}hi" for axis in "xyz"]
+    lines += ["", "Masses", "", "1 15.9994", "2 1.008", "", "Atoms", ""]
+    for n, (site, turn) in enumerate(zip(sites, Rotation.random(count, random_state=rng), strict=True)):
+        for m, r in enumerate(turn.apply(arms) + site):
+            kind, charge = (1, -0.82) if m == 0 else (2, 0.41)
+            lines.append(f"{3 * n + m + 1} {n + 1} {kind} {charge} " + " ".join(f"{x:.9f}" for x in r))
+    lines += ["", "Bonds", ""]
+    lines += [f"{2 * n + m} 1 {3 * n + 1} {3 * n + 1 + m}" for n in range(count) for m in (1, 2)]
+    lines += ["", "Angles", ""] + [f"{n + 1} 1 {3 * n + 2} {3 * n + 1} {3 * n + 3}" for n in range(count)]
+    return "\n".join(lines) + "\n"
+
+
+def simulate(folder: Path) -> None:
+    """Run the liquid; molecules are whole in frames.npy, (frames, molecules, 3 atoms O H H, 3) Å."""
+    (folder / "water.data").write_text(box())
+    dump = folder / "water.dump"
+    script = SPC_FW.format(
+        file="water.data",
+        dump=dump.name,
+        step=STEP,
+        warm_up=WARM_UP,
+        spacing=SPACING,
+        steps=SPACING * (FRAMES - 1),
+    )
+    (folder / "in.water").write_text(script)
+    command = [sys.executable, str(LMP), "-in", "in.water", "-log", "none"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if not dump.exists():
+        raise RuntimeError(f"LAMMPS stopped: {done.stdout[-800:]} {done.stderr[-800:]}")
+    rows = [line.split() for line in dump.read_text().splitlines()]
+    table = np.array([row for row in rows if len(row) == 7 and row[0].isdigit()], dtype=float)
+    positions = table[:, 1:4] + SIDE * DENSITY_LENGTH * table[:, 4:]
+    np.save(folder / "frames.npy", positions.reshape(FRAMES, SIDE**3, 3, 3))
+
+
+def cut(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
+    """Return a molecule and its nearest ones, (3 molecules, 3) Å about their mean, in float32 precision."""
+    length = SIDE * DENSITY_LENGTH
+    whole = frame - frame[centre, :1]
+    whole = whole - length * np.round(whole[:, :1] / length)
+    nearest = np.argsort(np.linalg.norm(whole[:, 0], axis=1))[:molecules]
+    positions = whole[nearest].reshape(-1, 3)
+    # rounded to what is stored, so that the labels belong to the stored positions exactly
+    return (positions - positions.mean(axis=0)).astype(np.float32).astype(float)
+
+
+def converged(positions: np.ndarray, guess: np.ndarray | None = None) -> dft.rks.RKS:
+    """Return the converged mean field of a cluster."""
+    geometry = list(zip("OHH" * (len(positions) // 3), positions, strict=True))
+    molecule = gto.M(atom=geometry, basis=BASIS, verbose=0, max_memory=8000)
+    field = dft.RKS(molecule, xc="pbe").density_fit(auxbasis=FITTING_BASIS)
+    field.grids.level, field.conv_tol = GRID, 1e-9
+    field.kernel(dm0=guess)
+    if not field.converged:  # a second try, in smaller steps
+        field.damp, field.level_shift, field.max_cycle = 0.3, 0.2, 200
+        field.kernel(dm0=guess)
+    if not field.converged:
+        raise RuntimeError("the self-consistent field did not converge")
+    return field
+
+
+def charges(functions: gto.Mole) -> np.ndarray:
+    """Return the integral of each auxiliary function over all space; only l = 0 has one."""
+    found = []
+    for shell in range(functions.nbas):
+        l, (exponent,) = functions.bas_angular(shell), functions.bas_exp(shell)
+        value = functions._libcint_ctr_coeff(shell)[0, 0] * np.pi / (2 * exponent**1.5) if l == 0 else 0.0
+        found += [value] * (2 * l + 1)
+    return np.array(found)
+
+
+def fit(field: dft.rks.RKS) -> np.ndarray:
+    """Return the coefficients of the density in the Coulomb metric, electrons kept; PySCF's order.
+
+    With J the Coulomb integrals of the functions, b those of functions and density, q the charges:
+    c = J⁻¹ (b + λ q), λ such that q·c is the number of electrons. PySCF holds L⁻¹ (Q|mn) with J = L Lᵀ.
+    """
+    functions, density = field.with_df.auxmol, field.make_rdm1()
+    L = cholesky(functions.intor("int2c2e"), lower=True)
+    packed = pack_tril(2 * density - np.diag(np.diag(density)))  # each pair m > n stands for two
+    half = np.concatenate([block @ packed for block in field.with_df.loop()])
+    q = charges(functions)
+    half_q = solve_triangular(L, q, lower=True)
+    free = solve_triangular(L, half, lower=True, trans=1)
+    response = solve_triangular(L, half_q, lower=True, trans=1)
+    return free + response * (field.mol.nelectron - q @ free) / (q @ response)
+
+
+def to_e3nn(functions: gto.Mole, coefficients: np.ndarray) -> np.ndarray:
+    """Return coefficients in the order and axes of e3nn, (molecules, FUNCTIONS): O, H, H of each molecule."""
+    degrees = [functions.bas_angular(shell) for shell in range(functions.nbas)]
+    torch.set_default_dtype(torch.float64)
+    turn = block_diag(*[quantum_chemistry_to_e3nn(l).numpy() for l in degrees])
+    return (turn @ coefficients).reshape(-1, FUNCTIONS)
+
+
+def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray) -> dict[str, float]:
+    """Return integrals of |difference| of densities over the number of electrons, in %.
+
+    fit_error: fitted against true density; interaction: true density against the sum of those of the
+    isolated molecules; interaction_fit_error: the same difference, fitted against true.
+    """
+    density, apart = field.make_rdm1(), block_diag(*[part.make_rdm1() for part in parts])
+    sums = np.zeros(3)
+    points, weights = field.grids.coords, field.grids.weights
+    for start in range(0, len(points), 20_000):
+        block = slice(start, start + 20_000)
+        orbitals = field.mol.eval_gto("GTOval_sph", points[block])
+        functions = field.with_df.auxmol.eval_gto("GTOval_sph", points[block])
+        true, alone = (numint.eval_rho(field.mol, orbitals, dm) for dm in (density, apart))
+        model, model_alone = functions @ fitted, functions @ fitted_parts
+        values = (model - true, true - alone, model - model_alone - true + alone)
+        sums += [weights[block] @ np.abs(value) for value in values]
+    names = ("fit_error", "interaction", "interaction_fit_error")
+    return dict(zip(names, 100 * sums / field.mol.nelectron, strict=True))
+
+
+def label(positions: np.ndarray) -> dict[str, np.ndarray]:
+    """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units."""
+    parts = [converged(molecule) for molecule in positions.reshape(-1, 3, 3)]
+    start = time.process_time()
+    guess = block_diag(*[part.make_rdm1() for part in parts])
+    field = converged(positions, guess) if len(parts) > 1 else converged(positions)
+    seconds = time.process_time() - start
+    gradient = field.nuc_grad_method()
+    gradient.grid_response = True  # the grid moves with the atoms: the forces add up to zero
+    fitted, fitted_parts = fit(field), np.concatenate([fit(part) for part in parts])
+    functions = field.with_df.auxmol
+    return {
+        "positions": positions,
+        "energy": np.array(field.e_tot * HARTREE),
+        "monomer_energies": np.array([part.e_tot * HARTREE for part in parts]),
+        "forces": -gradient.kernel() * HARTREE / BOHR,
+        "dipole": field.dip_moment(unit="AU", verbose=0) * BOHR,
+        "coefficients": to_e3nn(functions, fitted),
+        "monomer_coefficients": to_e3nn(functions, fitted_parts),
+        "seconds": np.array(seconds),
+        **{key: np.array(x) for key, x in differences(field, parts, fitted, fitted_parts).items()},
+    }
+
+
+def stack(clusters: list[Cluster], labels: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Gather clusters to arrays; what belongs to molecules is padded with zeros to the largest cluster."""
+    largest = max(cluster.molecules for cluster in clusters)
+    arrays = {"split": np.array([cluster.split for cluster in clusters])}
+    for key in ("frame", "molecules"):
+        arrays[key] = np.array([getattr(cluster, key) for cluster in clusters], dtype=np.uint8)
+    for key in ("energy", "dipole", "seconds", "fit_error", "interaction", "interaction_fit_error"):
+        arrays[key] = np.array([found[key] for found in labels], dtype=float if key == "energy" else "f4")
+    for key in ("monomer_energies", "coefficients", "monomer_coefficients", "forces"):
+        rows = 3 * largest if key == "forces" else largest
+        padded = np.zeros((len(labels), rows, *labels[0][key].shape[1:]), dtype=np.float32)
+        if key == "monomer_energies":
+            padded = padded.astype(float)
+        for row, found in zip(padded, labels, strict=True):
+            row[: len(found[key])] = found[key]
+        arrays[key] = padded
+    arrays["sizes"] = 3 * arrays["molecules"]
+    arrays["numbers"] = np.tile(np.array([8, 1, 1], dtype=np.uint8), arrays["molecules"].sum(dtype=int))
+    arrays["positions"] = np.concatenate([found["positions"] for found in labels]).astype(np.float32)
+    return arrays
+
+
+def main(raw: Path, output: Path) -> None:
+    """Compute what is missing, then gather all."""
+    raw.mkdir(parents=True, exist_ok=True)
+    if not (raw / "frames.npy").exists():
+        simulate(raw)
+    frames, clusters = np.load(raw / "frames.npy"), catalogue()
+    paths = [raw / f"{c.split}_{c.frame}_{c.centre}_{c.molecules}.npz" for c in clusters]
+    for n, (cluster, path) in enumerate(zip(clusters, paths, strict=True), start=1):
+        if path.exists():
+            continue
+        found = label(cut(frames[cluster.frame], cluster.centre, cluster.molecules))
+        write_npz(path, found)
+        seconds, error = float(found["seconds"]), float(found["fit_error"])
+        print(f"{n} of {len(clusters)}: {path.stem}, fit error {error:.2f} %, {seconds:.1f} s", flush=True)
+    labels = [dict(np.load(path, allow_pickle=False)) for path in paths]
+    write_npz(output, stack(clusters, labels))
+    report(output)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", type=Path, default=RAW, help="folder of the results so far")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    options = parser.parse_args()
+    main(options.raw, options.output)
