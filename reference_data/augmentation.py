@@ -10,14 +10,12 @@ Models and rules stand in tutorial_utils/augmentation.py.
 """
 
 import argparse
-import hashlib
 import itertools
-import json
-import os
 import time
 from pathlib import Path
 
 import torch
+from files import read_table, report, write_table
 
 from tutorial_utils import augmentation, datasets
 
@@ -49,19 +47,12 @@ def partial(seed: int) -> Path:
 
 def read(path: Path) -> dict[Point, tuple[float, int]]:
     """Return error (eV/Å) and steps of the points that are done."""
-    if not path.exists():
-        return {}
-    table = json.loads(path.read_text(encoding="utf-8"))
-    return {tuple(row[:4]): tuple(row[4:]) for row in zip(*(table[name] for name in COLUMNS), strict=True)}
+    return {tuple(row[:4]): tuple(row[4:]) for row in read_table(path, COLUMNS)}
 
 
 def write(path: Path, done: dict[Point, tuple[float, int]]) -> None:
-    """Write the table, column by column, in one go."""
-    rows = [(*point, *result) for point, result in done.items()]
-    columns = [f' "{name}": {json.dumps([row[i] for row in rows])}' for i, name in enumerate(COLUMNS)]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("{\n" + ",\n".join(columns) + "\n}\n", encoding="utf-8")
-    os.replace(temporary, path)
+    """Write what is done."""
+    write_table(path, COLUMNS, [[*point, *result] for point, result in done.items()])
 
 
 def run(seed: int) -> None:
@@ -88,7 +79,7 @@ def gather() -> None:
     write(OUTPUT, {point: part[point] for part in done for point in part})
     for seed in SEEDS:
         partial(seed).unlink()
-    print(f"{OUTPUT.name}: sha256 {hashlib.sha256(OUTPUT.read_bytes()).hexdigest()}")
+    report(OUTPUT)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ The potentials are those that come with LAMMPS:
 * SiO2: Broughton, Meli, Vashishta and Kalia 1997, https://doi.org/10.1103/PhysRevB.56.611
 """
 
-import hashlib
 import re
 import subprocess
 import sys
@@ -30,6 +29,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
+from files import report, write_npz
 from scipy.spatial.transform import Rotation
 
 BUNDLED = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled"
@@ -200,8 +200,8 @@ def turned(atoms: Atoms, R: np.ndarray) -> Atoms:
 def save(file: str, **arrays: np.ndarray) -> None:
     """Write a file for the package and print its checksum."""
     path = BUNDLED / file
-    np.savez_compressed(path, **arrays)
-    print(f"{file}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    write_npz(path, arrays)
+    report(path)
 
 
 def main() -> None:

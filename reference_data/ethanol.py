@@ -12,10 +12,7 @@ BEFORE it is computed. So all frames share one orientation, and whoever wants ot
 """
 
 import argparse
-import hashlib
-import io
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +20,15 @@ from ase import Atoms, units
 from ase.build import molecule
 from ase.md.langevin import Langevin
 from ase.optimize import BFGS
-from tblite import library
+from files import report, write_npz
 from tblite.ase import TBLite
-from tblite.interface import Calculator
+from xtb import METHOD, single_point
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/ethanol_xtb.npz"
 TEMPERATURE = 500.0  # K
 STEP = 0.5  # fs
 SPACING = 200  # steps from one frame to the next: 100 fs
 FRICTION = 0.01  # 1/fs
-FIELD = 1e-3  # Ha/(e bohr), for the finite-field polarizability
 ACCURACY = 1e-3  # of the self-consistent cycle of the labels; 1.0 is tblite's default
 SAVE_EVERY = 50  # frames
 
@@ -40,7 +36,7 @@ SAVE_EVERY = 50  # frames
 def relaxed_ethanol() -> Atoms:
     """Return ethanol at its GFN2-xTB minimum, centre of mass at the origin."""
     atoms = molecule("CH3CH2OH")
-    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0, accuracy=ACCURACY)
+    atoms.calc = TBLite(method=METHOD, verbosity=0, accuracy=ACCURACY)
     BFGS(atoms, logfile=None).run(fmax=1e-3, steps=200)
     atoms.positions -= atoms.get_center_of_mass()
     return atoms
@@ -54,37 +50,10 @@ def aligned(positions: np.ndarray, reference: np.ndarray, masses: np.ndarray) ->
     return centred @ (u @ handedness @ vt)
 
 
-def single_point(numbers: np.ndarray, positions: np.ndarray, field: np.ndarray | None = None):
-    """Compute one geometry (Å) in a uniform field (atomic units, (3,)); results in atomic units."""
-    calculator = Calculator("GFN2-xTB", numbers, positions / units.Bohr)
-    calculator.set("verbosity", 0)
-    calculator.set("accuracy", ACCURACY)
-    if field is not None:
-        calculator.add("electric-field", library.ffi.from_buffer("double[]", np.array(field, dtype=float)))
-    return calculator.singlepoint()
-
-
-def polarizability(numbers: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Return d dipole / d field by central differences, symmetrised; (3, 3) Å³."""
-    rows = []
-    for direction in np.eye(3):
-        plus = single_point(numbers, positions, FIELD * direction).get("dipole")
-        minus = single_point(numbers, positions, -FIELD * direction).get("dipole")
-        rows.append((plus - minus) / (2 * FIELD))
-    alpha = np.array(rows) * units.Bohr**3
-    return (alpha + alpha.T) / 2
-
-
 def label(numbers: np.ndarray, positions: np.ndarray) -> dict[str, np.ndarray]:
     """Compute everything of one geometry: eV, eV/Å, e·Å, Å³."""
-    result = single_point(numbers, positions)
-    return {
-        "positions": positions,
-        "energy": np.array(result.get("energy") * units.Hartree),
-        "forces": -result.get("gradient") * units.Hartree / units.Bohr,
-        "dipole": result.get("dipole") * units.Bohr,
-        "polarizability": polarizability(numbers, positions),
-    }
+    result = single_point(numbers, positions, accuracy=ACCURACY)
+    return {"positions": positions, **{key: np.array(value) for key, value in vars(result).items()}}
 
 
 def stack(frames: list[dict], numbers: np.ndarray) -> dict[str, np.ndarray]:
@@ -96,20 +65,11 @@ def stack(frames: list[dict], numbers: np.ndarray) -> dict[str, np.ndarray]:
     return arrays
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an npz in one go: a temporary file first, so that a stop leaves the old one whole."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
-
-
 def save_state(path: Path, atoms: Atoms, rng: np.random.Generator, frames: list[dict]) -> None:
     """Save what is needed to go on exactly here: phase-space point, random numbers, frames so far."""
     arrays = {key: np.array([frame[key] for frame in frames]) for key in frames[0]}
     state = np.array(json.dumps(rng.bit_generator.state))
-    write(path, {**arrays, "x": atoms.positions, "p": atoms.get_momenta(), "rng": state})
+    write_npz(path, {**arrays, "x": atoms.positions, "p": atoms.get_momenta(), "rng": state})
 
 
 def load_state(path: Path, atoms: Atoms, rng: np.random.Generator) -> list[dict]:
@@ -135,7 +95,7 @@ def dynamics(atoms: Atoms, rng: np.random.Generator) -> Langevin:
 
     A cycle that starts from the last density would make a resumed run differ from a whole one.
     """
-    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0)
+    atoms.calc = TBLite(method=METHOD, verbosity=0)
     return Langevin(
         atoms,
         STEP * units.fs,
@@ -164,14 +124,9 @@ def run(count: int, output: Path) -> None:
         if len(frames) % SAVE_EVERY == 0:
             save_state(partial, atoms, rng, frames)
             print(f"{len(frames)} of {count} frames", flush=True)
-    write(output, stack(frames[:count], numbers))
+    write_npz(output, stack(frames[:count], numbers))
     partial.unlink(missing_ok=True)
-    print(f"{output.name}: {output.stat().st_size} bytes, sha256 {sha256(output)}")
-
-
-def sha256(path: Path) -> str:
-    """Return the checksum for the card."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    report(output)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,6 @@ Hartree-Fock leaves electron correlation out: see the card for what that does to
 """
 
 import argparse
-import hashlib
-import io
-import os
 import time
 from pathlib import Path
 
@@ -26,6 +23,7 @@ from ase import Atoms, units
 from ase.collections import g2
 from ase.md.langevin import Langevin
 from ase.optimize import BFGS
+from files import report, write_npz
 from pyscf import gto, lib, scf
 from scipy.linalg import solve
 from scipy.spatial.transform import Rotation
@@ -142,15 +140,6 @@ def unstack(arrays: dict[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
     return [{key: columns[key][i] for key in KEYS} for i in range(len(arrays["sizes"]))]
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an npz in one go: a temporary file first, so that a stop leaves the old one whole."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
-
-
 def read(path: Path) -> list[dict[str, np.ndarray]]:
     """Return the frames computed so far."""
     if not path.exists():
@@ -168,15 +157,14 @@ def main(output: Path, count: int) -> None:
             continue
         start = time.process_time()
         frames += rows(name, count, seed)
-        write(partial, stack(frames))
+        write_npz(partial, stack(frames))
         alpha = np.mean([np.trace(frame["polarizability"]) / 3 for frame in frames[-count:]])
         seconds = time.process_time() - start
         print(f"{seed + 1} of {len(names)}: {name}, mean α {alpha:.2f} Å³, {seconds:.0f} s", flush=True)
     frames.sort(key=lambda frame: names.index(str(frame["name"])))
-    write(output, stack(frames))
+    write_npz(output, stack(frames))
     partial.unlink(missing_ok=True)
-    checksum = hashlib.sha256(output.read_bytes()).hexdigest()
-    print(f"{output.name}: {len(frames)} frames, {output.stat().st_size} bytes, sha256 {checksum}")
+    report(output)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,13 @@ Without --qm7x the published set is downloaded; if it cannot be had, its rows ar
 """
 
 import argparse
-import hashlib
 import itertools
-import json
-import os
 import time
 from pathlib import Path
 
 import torch
 from ase import units
+from files import read_table, report, write_table
 
 from tutorial_utils import datasets
 from tutorial_utils import tensor_ladder as ladder
@@ -66,43 +64,24 @@ def measure(point: tuple[str, int, int], dataset: datasets.Dataset, external: li
     return rows
 
 
-def read(path: Path) -> list[list]:
-    """Return the rows of the points that are done."""
-    if not path.exists():
-        return []
-    table = json.loads(path.read_text(encoding="utf-8"))
-    return [list(row) for row in zip(*(table[name] for name in COLUMNS), strict=True)]
-
-
-def write(path: Path, rows: list[list]) -> None:
-    """Write the table, column by column, in one go."""
-    columns = [
-        f' "{name}": {json.dumps([row[i] for row in rows], ensure_ascii=False)}'
-        for i, name in enumerate(COLUMNS)
-    ]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("{\n" + ",\n".join(columns) + "\n}\n", encoding="utf-8")
-    os.replace(temporary, path)
-
-
 def main(qm7x: str | None) -> None:
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     torch.use_deterministic_algorithms(True)
     partial = OUTPUT.with_suffix(".partial.json")
-    dataset, external, rows = datasets.load("molecules_hf"), published(qm7x), read(partial)
+    dataset, external, rows = datasets.load("molecules_hf"), published(qm7x), read_table(partial, COLUMNS)
     for point in points():
         if any(tuple(row[:3]) == point for row in rows):
             continue
         start = time.process_time()
         new = measure(point, dataset, external)
         rows += new
-        write(partial, rows)
+        write_table(partial, COLUMNS, rows)
         summary = ", ".join(f"{row[4]} {row[5]}" for row in new if row[3] == "new molecules")
         print(f"{point}: {summary}; {time.process_time() - start:.0f} s", flush=True)
-    write(OUTPUT, rows)
+    write_table(OUTPUT, COLUMNS, rows)
     partial.unlink(missing_ok=True)
-    print(f"{OUTPUT.name}: sha256 {hashlib.sha256(OUTPUT.read_bytes()).hexdigest()}")
+    report(OUTPUT)
 
 
 if __name__ == "__main__":

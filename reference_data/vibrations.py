@@ -16,19 +16,16 @@ go through atoms, as is usual for benzene.
 """
 
 import argparse
-import hashlib
-import io
-import os
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import molecule
 from ase.optimize import BFGS
+from files import report, write_npz
 from jaxtyping import Float
-from tblite import library
 from tblite.ase import TBLite
-from tblite.interface import Calculator
+from xtb import METHOD, single_point
 
 from tutorial_utils import groups
 
@@ -36,7 +33,6 @@ OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/vibrat
 GROUPS = {"H2O": "C2v", "NH3": "C3v", "CH4": "Td", "C6H6": "D6h"}
 STEP = 0.01  # Å, of the displacements
 STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))  # first derivative, error of order STEP⁴
-FIELD = 1e-3  # Ha/(e bohr), for the finite-field polarizability
 ACCURACY = 1e-6  # of the self-consistent cycle; 1.0 is tblite's default
 
 
@@ -46,7 +42,7 @@ def relaxed(name: str, group: str) -> Atoms:
     if name == "C6H6":
         atoms.rotate(90, "z")  # ase has carbon on y
     atoms.positions -= atoms.positions.mean(axis=0)
-    atoms.calc = TBLite(method="GFN2-xTB", verbosity=0, accuracy=ACCURACY)
+    atoms.calc = TBLite(method=METHOD, verbosity=0, accuracy=ACCURACY)
     operations = groups.molecular(group)
     for _ in range(2):  # averaging moves atoms by what the first relaxation left over
         BFGS(atoms, logfile=None).run(fmax=1e-5, steps=300)
@@ -61,31 +57,10 @@ def averaged(atoms: Atoms, operations: Float[np.ndarray, "order 3 3"]) -> Float[
     return np.einsum("gij,gba,bi->aj", operations, exchanges, r) / len(operations)
 
 
-def single_point(atoms: Atoms, field: Float[np.ndarray, "3"] | None = None):
-    """Compute a molecule in a uniform field (atomic units); results in atomic units."""
-    calculator = Calculator("GFN2-xTB", atoms.numbers, atoms.positions / units.Bohr)
-    calculator.set("verbosity", 0)
-    calculator.set("accuracy", ACCURACY)
-    if field is not None:
-        calculator.add("electric-field", library.ffi.from_buffer("double[]", np.array(field, dtype=float)))
-    return calculator.singlepoint()
-
-
-def polarizability(atoms: Atoms) -> Float[np.ndarray, "3 3"]:
-    """Return d dipole / d field by central differences, symmetrised; Å³."""
-    rows = []
-    for direction in np.eye(3):
-        plus, minus = (single_point(atoms, sign * FIELD * direction).get("dipole") for sign in (1, -1))
-        rows.append((plus - minus) / (2 * FIELD))
-    alpha = np.array(rows) * units.Bohr**3
-    return (alpha + alpha.T) / 2
-
-
 def properties(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return gradient (3n,) eV/Å, dipole (3,) e·Å and polarizability (3, 3) Å³."""
-    result = single_point(atoms)
-    gradient = result.get("gradient").ravel() * units.Hartree / units.Bohr
-    return gradient, result.get("dipole") * units.Bohr, polarizability(atoms)
+    result = single_point(atoms.numbers, atoms.positions, accuracy=ACCURACY)
+    return -result.forces.ravel(), result.dipole, result.polarizability
 
 
 def derivatives(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -126,20 +101,10 @@ def table(molecules: dict[str, Atoms]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def write(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write an npz in one go: a temporary file first, so that a stop leaves the old one whole."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(buffer.getvalue())
-    os.replace(temporary, path)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     output = parser.parse_args().output
     output.parent.mkdir(parents=True, exist_ok=True)
-    write(output, table({name: relaxed(name, group) for name, group in GROUPS.items()}))
-    checksum = hashlib.sha256(output.read_bytes()).hexdigest()
-    print(f"{output.name}: {output.stat().st_size} bytes, sha256 {checksum}")
+    write_npz(output, table({name: relaxed(name, group) for name, group in GROUPS.items()}))
+    report(output)

@@ -1,0 +1,45 @@
+"""How the scripts of this folder write their files: whole or not at all, and with a checksum for the card."""
+
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one go: a temporary file first, so that a stop leaves the old one whole."""
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays, compressed."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write(path, buffer.getvalue())
+
+
+def write_table(path: Path, columns: tuple[str, ...], rows: list[list]) -> None:
+    """Write rows as JSON, one line for each column: half the size of a record a row, and easy to compare."""
+    lines = [
+        f' "{name}": {json.dumps([row[i] for row in rows], ensure_ascii=False)}'
+        for i, name in enumerate(columns)
+    ]
+    write(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> list[list]:
+    """Return the rows of a table; none if there is no such file yet."""
+    if not path.exists():
+        return []
+    table = json.loads(path.read_text(encoding="utf-8"))
+    return [list(row) for row in zip(*(table[name] for name in columns), strict=True)]
+
+
+def report(path: Path) -> None:
+    """Print size and checksum, for the card."""
+    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
