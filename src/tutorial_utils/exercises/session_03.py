@@ -1,0 +1,262 @@
+"""Exercises of session 3: building equivariant networks with e3nn."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk
+from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor
+from torch_geometric.data import Data
+
+from tutorial_utils import graphs, symmetry
+from tutorial_utils.exercises._session_03_cases import SHAPES, surround
+from tutorial_utils.exercises.engine import Wrong, exercise, require
+
+CUTOFF = 4.0  # Å, of the graphs that answers are given
+
+
+@exercise(
+    "3.1",
+    title="Count the weights before you build",
+    hint=[
+        "A path is a triple of blocks, one of each argument, that triangle rule and parity allow.",
+        "Three loops `for mul, ir in o3.Irreps(a)`; `k in i * j` asks both rules. "
+        "A path has the product of its three multiplicities as weights.",
+    ],
+)
+def count_weights(answer: Callable[[str, str, str], tuple[int, int]]) -> str:
+    """Compare with counts for chosen and random irreps; know the usual slips."""
+    cases = _products()
+    found = [tuple(np.ravel(answer(*case)).tolist()) for case in cases]
+    for case, pair in zip(cases, found, strict=True):
+        if len(pair) != 2:
+            raise Wrong(f"count{case} returned {pair}; expected two whole numbers, (paths, weights)")
+    if found == [_count(case) for case in cases]:
+        return "Right for chosen and random irreps: you know what a layer costs before it is built."
+    slips = {
+        "Parity is missing: p1 p2 = p3. 1o x 1o holds 1e, a cross product, but no 1o.": {"parity": False},
+        "The triangle rule is missing: l3 lies between |l1 - l2| and l1 + l2.": {"triangle": False},
+        "That is the count for uvu: in a fully connected product (uvw) all three multiplicities multiply.": {
+            "uvu": True
+        },
+    }
+    for message, slip in slips.items():
+        if found == [_count(case, **slip) for case in cases]:
+            raise Wrong(message)
+    k = next(k for k, case in enumerate(cases) if found[k] != _count(case))
+    a, b, c = cases[k]
+    paths, weights = _count(cases[k])
+    what = "paths are triples of blocks" if found[k][0] != paths else "the paths agree, their weights do not"
+    raise Wrong(
+        f"{a} x {b} -> {c}: you count {found[k][0]} paths with {found[k][1]} weights, the rules give "
+        f"{paths} with {weights}. {what[0].upper()}{what[1:]}; suspect the multiplicities."
+    )
+
+
+def _products() -> list[tuple[str, str, str]]:
+    rng = np.random.default_rng(0)
+    cases = [
+        ("8x0e+4x1o+2x2e", "0e+1o+2e", "8x0e+4x1o+2x2e"),
+        ("3x1o", "2x1o", "1o+5x1e"),
+        ("2e", "2e", "9e"),
+    ]
+    for _ in range(6):
+        kinds = [rng.choice(["0e", "0o", "1e", "1o", "2e", "2o", "3o"], 3, replace=False) for _ in range(3)]
+        cases.append(tuple("+".join(f"{rng.integers(1, 9)}x{ir}" for ir in three) for three in kinds))  # type: ignore[arg-type]
+    return cases
+
+
+def _count(
+    case: tuple[str, str, str], *, parity: bool = True, triangle: bool = True, uvu: bool = False
+) -> tuple[int, int]:
+    """Count paths and weights by hand, or as somebody would who forgets a rule."""
+    a, b, c = (o3.Irreps(irreps) for irreps in case)
+    weights = [
+        u * v * (1 if uvu else w)
+        for u, i in a
+        for v, j in b
+        for w, k in c
+        if (abs(i.l - j.l) <= k.l <= i.l + j.l or not triangle) and (i.p * j.p == k.p or not parity)
+    ]
+    return len(weights), sum(weights)
+
+
+_GATE_IN = o3.Irreps("4x0e+2x0o+3x0e+2x1o+1x2e")
+_GATE_OUT = o3.Irreps("4x0e+2x0o+2x1o+1x2e")
+
+
+@exercise(
+    "3.2",
+    title="Write the gate",
+    hint=[
+        "Any function suits 0e, an odd one 0o; a vector may be multiplied by a function of a scalar.",
+        "scalars, pseudo, gates, vectors, tensor = x.split([4, 2, 3, 6, 5], dim=-1); "
+        "vectors.reshape(-1, 2, 3) * torch.sigmoid(gates[:, :2, None])",
+    ],
+)
+def write_the_gate(answer: Callable[[Tensor], Tensor]) -> str:
+    """Ask for all laws of O(3), and for something nonlinear in every irrep."""
+    rng = np.random.default_rng(0)
+    x, y = (torch.tensor(rng.normal(size=(7, _GATE_IN.dim))) for _ in range(2))
+    require(symmetry.equivariance_report(answer, x, _GATE_OUT, irreps_in=_GATE_IN))
+    bend = (answer(x + y) + answer(torch.zeros_like(x)) - answer(x) - answer(y)).detach()
+    for (mul, ir), part in zip(_GATE_OUT, _GATE_OUT.slices(), strict=True):
+        if bend[:, part].abs().max() < 1e-8:
+            raise Wrong(
+                f"All laws hold, but {mul}x{ir} passes linearly: f(x + y) = f(x) + f(y). "
+                "Without a nonlinearity two layers are one; let a scalar gate it."
+            )
+    return "Every irrep is bent and none is broken: e3nn's Gate does the same, and divides by typical sizes."
+
+
+@exercise(
+    "3.3",
+    title="An axial vector for every atom",
+    hint=[
+        "Sums of directions are vectors; the cross product of two vectors is axial.",
+        "Weight one sum with the envelope, the other with the envelope times the distance.",
+    ],
+)
+def axial(answer: Callable[[Data], Tensor]) -> str:
+    """Every law with 1e for a shaken crystal, its supercell, and an atom that crosses the cutoff."""
+    salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    salt.rattle(0.3, seed=0)
+    with torch.no_grad():
+        require(symmetry.equivariance_report(lambda atoms: _of(answer, atoms), salt, "1e", per="atom"))
+        once, twice = _of(answer, salt), _of(answer, salt.repeat((2, 1, 1)))
+        error = float((twice - once.repeat(2, 1)).abs().max() / once.abs().max())
+        if error > 1e-8:
+            raise Wrong(
+                f"supercell fails for 1e, relative error {error:.1e}: an atom of a repeated cell has the "
+                "same surroundings. Suspect a mean over the graph, or images that are left out."
+            )
+        _smooth(answer)
+    return "Axial, lawful and smooth: it keeps its sign under inversion, where every direction turns over."
+
+
+def _of(answer: Callable[[Data], Tensor], atoms: Atoms) -> Float[Tensor, "atoms 3"]:
+    return torch.as_tensor(answer(graphs.to_graph(atoms, CUTOFF)))
+
+
+def _smooth(answer: Callable[[Data], Tensor]) -> None:
+    """Let a fourth atom cross the cutoff of the first: neither a jump nor a kink may remain."""
+
+    def first(x: float) -> Float[Tensor, "3"]:
+        atoms = Atoms("HOCN", [[0, 0, 0], [1.0, 0.3, 0], [-0.4, 1.6, 0.5], [x * 0.6, 0, x * 0.8]])
+        return _of(answer, atoms)[0]
+
+    size = float(first(3.0).norm())
+    jump = float((first(CUTOFF - 1e-6) - first(CUTOFF + 1e-6)).norm()) / size
+    slope = float((first(CUTOFF - 0.005) - first(CUTOFF + 0.005)).norm()) / (0.005 * size)
+    if jump > 1e-3:
+        raise Wrong(
+            f"The 1e output jumps by {100 * jump:.0f} % where an atom crosses the cutoff. Multiply each edge "
+            "by a function that ends at zero there, such as nn.network.envelope."
+        )
+    if slope > 0.03:
+        raise Wrong(
+            f"The 1e output has a kink at the cutoff, its slope ends at {slope:.2g} per Å: forces would "
+            "jump. Take a function whose slope ends at zero, too."
+        )
+
+
+@exercise(
+    "3.4",
+    title="Name the shape",
+    hint=[
+        "Norms of the mean of Y over the neighbours do not turn. Which l separates which pair?",
+        "l = 3 tells tetrahedron from square, l = 4 octahedron from prism, l = 4 or 6 icosahedron from "
+        "cuboctahedron; count the neighbours for the rest.",
+    ],
+)
+def name_the_shape(answer: Callable[[Data], str]) -> str:
+    """Try shapes as drawn, then turned, resized, renumbered, shifted, and with noise."""
+    rng = np.random.default_rng(0)
+    trials = {
+        "as it is drawn": {},
+        "once turned (suspect something that depends on the axes)": {"turn": True},
+        "of another size (suspect lengths where directions are meant)": {"radius": 1.3},
+        "with its atoms in another order": {"shuffle": True, "turn": True},
+        "away from the origin (suspect positions instead of differences)": {"shift": True},
+    }
+    noisy = {
+        f"with 3 % noise, {n} times": {"noise": 0.03, "turn": True, "shuffle": True} for n in range(1, 9)
+    }
+    for words, options in {**trials, **noisy}.items():
+        for name in SHAPES:
+            found = answer(graphs.to_graph(surround(name, rng, **options), 10.0))  # type: ignore[arg-type]
+            if found not in SHAPES:
+                raise Wrong(f"Your function returned {found!r}; expected one of {', '.join(SHAPES)}.")
+            if found != name:
+                raise Wrong(f"The {name} {words}: you call it {found}.")
+    return (
+        "Six shapes named, however they lie: session 4 turns such norms into descriptors of whole crystals."
+    )
+
+
+_HANDED = Atoms(
+    "CHFON", [[0, 0, 0], [0.6, 0.6, 0.7], [0.8, -0.8, -0.7], [-0.8, 0.9, -0.8], [-0.8, -0.9, 0.8]]
+)
+_PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2, 0], [1.8, 0.9, 0]])
+
+
+@exercise(
+    "3.5",
+    title="A detector of hands",
+    hint=[
+        "A 0o of vectors is a triple product, r1 · (r2 x r3). Which irreps does a network need on the way?",
+        "Products of two directions give 1e, of three 0o: hidden features with 1o, 1e and 0o, three layers.",
+    ],
+)
+def hand(answer: Callable[[Data], Tensor]) -> str:
+    """For a handed molecule all laws with 0o, and zero for a flat one, however it lies in space."""
+    with torch.no_grad():
+        graph = graphs.to_graph(_HANDED, CUTOFF)
+        require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
+        flat = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
+        left = _of(answer, flat).abs().max().item() / _of(answer, _HANDED).abs().max().item()
+    if left > 1e-9:
+        raise Wrong(
+            f"A planar molecule is its own mirror image, so that f = -f = 0; yours gives {left:.1e} of what "
+            "it gives for CHFON. Suspect a constant, or a dependence on the lab's axes."
+        )
+    return "It flips in the mirror, and a planar molecule, its own mirror image, gives zero."
+
+
+_RESPONSES = {  # irreps, and what to suspect
+    "polarizability": ("0e+2e", "E is a vector, and α equals its transpose"),
+    "atomic polar tensor": ("0e+1e+2e", "dipole and position differ in kind: nothing makes it symmetric"),
+    "hyperpolarizability": ("1o+3o", "three vectors, unchanged by ANY exchange of indices"),
+    "optical rotation": ("0o+1o+2o", "a vector answers an axial vector: 1o x 1e"),
+}
+
+
+@exercise(
+    "3.6",
+    title="Which head?",
+    hint=[
+        "Count first: how many independent components has each tensor? The irreps must add up to as many.",
+        'o3.ReducedTensorProducts("ij=ji", i="1o").irreps_out; for two different indices o3.Irreps("1o") '
+        '* "1e".',
+    ],
+)
+def which_head(answer: Mapping[str, str]) -> str:
+    """Compare with the irreps of each tensor: parity first, then the number of components, then the rest."""
+    for name, (irreps, suspect) in _RESPONSES.items():
+        wanted, given = o3.Irreps(irreps), o3.Irreps(answer[name])
+        if given.sort().irreps.simplify() == wanted.sort().irreps.simplify():
+            continue
+        if {ir.p for _, ir in given} != {ir.p for _, ir in wanted}:
+            parity = "even" if wanted[0].ir.p == 1 else "odd"
+            raise Wrong(
+                f"{name}: every component is {parity} under inversion, yours, {given}, are not. {suspect}."
+            )
+        if given.dim != wanted.dim:
+            raise Wrong(
+                f"{name}: it has {wanted.dim} independent components, {given} has {given.dim}. {suspect}."
+            )
+        raise Wrong(f"{name}: as many components, but not these irreps: {given}. {suspect}.")
+    return "All four heads; a network with these outputs can learn each tensor, and nothing else."

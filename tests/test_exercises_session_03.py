@@ -1,0 +1,230 @@
+"""Exercises of session 3: correct answers pass, typical mistakes get the message that names them."""
+
+import itertools
+
+import numpy as np
+import torch
+from e3nn import o3
+from exercise_answers import exercise_tests
+
+from tutorial_utils import graphs
+from tutorial_utils.nn import EquivariantNetwork
+from tutorial_utils.nn.network import envelope
+
+# ---- 3.1: count paths and weights
+
+
+def counting(rule, weight):
+    def count(a, b, c):
+        blocks = itertools.product(o3.Irreps(a), o3.Irreps(b), o3.Irreps(c))
+        sizes = [weight(u, v, w) for (u, i), (v, j), (w, k) in blocks if rule(i, j, k)]
+        return len(sizes), sum(sizes)
+
+    return count
+
+
+def allowed(i, j, k):
+    return k in i * j
+
+
+def triangle(i, j, k):
+    return abs(i.l - j.l) <= k.l <= i.l + j.l
+
+
+def uvw(u, v, w):
+    return u * v * w
+
+
+def by_characters(a, b, c):
+    """Average characters over rotations, with the weight of each angle, and over both parities."""
+    angles = torch.linspace(0, torch.pi, 2001)[1:]
+    measure = (1 - torch.cos(angles)) / (1 - torch.cos(angles)).sum()
+
+    def rule(i, j, k):
+        χ = [torch.sin((ir.l + 0.5) * angles) / torch.sin(angles / 2) for ir in (i, j, k)]
+        return i.p * j.p == k.p and bool((χ[0] * χ[1] * χ[2] * measure).sum() > 0.5)
+
+    return counting(rule, uvw)(a, b, c)
+
+
+# ---- 3.2: the gate
+
+
+def gate(x, *, pseudo=torch.tanh, opened=torch.sigmoid, mix=lambda gates, v: gates[:, :, None] * v):
+    scalars, odd, gates, vectors, tensor = x.split([4, 2, 3, 6, 5], dim=-1)
+    gates = opened(gates)
+    vectors = mix(gates[:, :2], vectors.reshape(-1, 2, 3)).reshape(-1, 6)
+    return torch.cat([torch.nn.functional.silu(scalars), pseudo(odd), vectors, gates[:, 2:] * tensor], dim=1)
+
+
+def by_lengths(x):  # no use of the gates at all
+    scalars, odd, _, vectors, tensor = x.split([4, 2, 3, 6, 5], dim=-1)
+    vectors = vectors.reshape(-1, 2, 3)
+    vectors = (torch.tanh(vectors.square().sum(dim=-1, keepdim=True)) * vectors).reshape(-1, 6)
+    return torch.cat([scalars**2, odd**3, vectors, tensor * tensor.norm(dim=-1, keepdim=True)], dim=1)
+
+
+def wrong_layout(gates, v):  # components taken for copies
+    return (gates[:, None, :] * v.reshape(-1, 3, 2)).reshape(-1, 2, 3)
+
+
+def component_by_component(x):
+    return torch.relu(torch.cat([x[:, :6], x[:, 9:]], dim=1))
+
+
+# ---- 3.3: an axial vector
+
+
+def two_sums(graph, *, fade=envelope, where=1):
+    r = graphs.edge_vectors(graph)
+    x = r.norm(dim=1, keepdim=True) / 4.0
+    edges = (fade(x) * torch.cat([x**0, x], dim=1))[:, :, None] * r[:, None]
+    return torch.zeros(len(graph.pos), 2, 3).index_add(0, graph.edge_index[where], edges)
+
+
+def axial(graph, **options):
+    return torch.linalg.cross(*two_sums(graph, **options).unbind(dim=1))
+
+
+def axial_from_elements(graph):  # two kinds of neighbours instead of two functions of the distance
+    r = graphs.edge_vectors(graph)
+    fade = envelope(r.norm(dim=1, keepdim=True) / 4.0) * r
+    z = graph.atomic_numbers[graph.edge_index[0]][:, None]
+    sums = [torch.zeros(len(graph.pos), 3).index_add(0, graph.edge_index[1], fade * z**n) for n in (0, 1)]
+    return torch.linalg.cross(*sums)
+
+
+def per_cell(graph):  # divides by the number of atoms in the cell
+    return axial(graph) / len(graph.pos)
+
+
+def from_the_origin(graph):
+    return torch.linalg.cross(graph.pos, two_sums(graph)[:, 0])
+
+
+# ---- 3.4: shapes
+
+
+def sizes(graph, moved=True):
+    r = graph.pos[1:] - graph.pos[0] * moved
+    Y = o3.spherical_harmonics(range(7), r, True, "norm").mean(dim=0)
+    return len(r), [part.norm().item() for part in Y.split([2 * l + 1 for l in range(7)])]
+
+
+def shape(graph, **options):
+    n, q = sizes(graph, **options)
+    names = {4: ("square", "tetrahedron"), 6: ("octahedron", "prism"), 12: ("cuboctahedron", "icosahedron")}
+    return names[n][{4: q[3] > 0.35, 6: q[3] > 0.2, 12: q[6] > 0.62}[n]]
+
+
+def by_distances(graph):  # sorted distances between neighbours, in units of the radius
+    r = graph.pos[1:] - graph.pos[0]
+    d = torch.pdist(r) / r.norm(dim=1).mean()
+    if len(r) == 4:
+        return "square" if (d > 1.8).any() else "tetrahedron"
+    if len(r) == 6:
+        return "octahedron" if int((d > 1.6).sum()) == 3 else "prism"
+    return "cuboctahedron" if int((d < 1.2).sum()) < 27 else "icosahedron"
+
+
+def along_axes(graph):  # right only as drawn
+    n, _ = sizes(graph)
+    r = (graph.pos[1:] - graph.pos[0]).abs()
+    inside = (r.min(dim=1).values < 1e-6).all()
+    if n == 4:
+        return "square" if inside else "tetrahedron"
+    if n == 6:
+        return "octahedron" if inside else "prism"
+    return (
+        "cuboctahedron" if (r.median(dim=1).values - r.max(dim=1).values).abs().max() < 0.1 else "icosahedron"
+    )
+
+
+def exact_zeros(graph):  # no room for noise
+    n, q = sizes(graph)
+    if n == 4:
+        return "square" if q[3] < 1e-6 else "tetrahedron"
+    if n == 6:
+        return "octahedron" if q[3] < 1e-6 else "prism"
+    return "icosahedron" if q[4] < 1e-6 else "cuboctahedron"
+
+
+# ---- 3.5: hands
+
+
+def network(irreps):
+    torch.manual_seed(0)
+    return EquivariantNetwork(list("HCNOF"), irreps, irreps_hidden="8x0e+4x0o+8x1o+8x1e", layers=3)
+
+
+def three_corners(graph):
+    return torch.linalg.det(graph.pos[1:4]).reshape(1)
+
+
+def three_edges(graph):
+    return torch.linalg.det(graph.pos[1:4] - graph.pos[0]).reshape(1)
+
+
+# ---- 3.6: heads
+
+HEADS = {
+    "polarizability": "0e+2e",
+    "atomic polar tensor": "0e+1e+2e",
+    "hyperpolarizability": "1o+3o",
+    "optical rotation": "0o+1o+2o",
+}
+
+RIGHT = [
+    ("3.1", counting(allowed, uvw)),
+    ("3.1", by_characters),
+    ("3.2", gate),
+    ("3.2", by_lengths),
+    ("3.3", axial),
+    ("3.3", lambda graph: axial(graph, where=0)),
+    ("3.3", lambda graph: axial(graph, fade=lambda x: (x < 1) * torch.cos(np.pi * x / 2) ** 2)),
+    ("3.3", axial_from_elements),
+    ("3.4", shape),
+    ("3.4", by_distances),
+    ("3.5", lambda graph: network("0o")(graph)[0]),
+    ("3.6", HEADS),
+    ("3.6", HEADS | {"polarizability": "2e + 0e"}),
+]
+WRONG = [
+    ("3.1", counting(triangle, uvw), "Parity is missing"),
+    ("3.1", counting(lambda i, j, k: i.p * j.p == k.p, uvw), "The triangle rule is missing"),
+    ("3.1", counting(allowed, lambda u, v, w: u * v), "count for uvu"),
+    ("3.1", counting(allowed, lambda u, v, w: 1), "their weights do not"),
+    (
+        "3.1",
+        counting(lambda i, j, k: k.l == i.l + j.l and allowed(i, j, k), uvw),
+        "suspect the multiplicities",
+    ),
+    ("3.1", lambda a, b, c: 3, "expected two whole numbers"),
+    ("3.2", lambda x: gate(x, pseudo=torch.nn.functional.silu), "parity fails for 0o"),
+    ("3.2", component_by_component, "rotation fails for 1o"),
+    ("3.2", lambda x: gate(x, mix=wrong_layout), "rotation fails for 1o"),
+    ("3.2", lambda x: gate(x, opened=torch.ones_like), "2x1o passes linearly"),
+    ("3.2", lambda x: gate(x, pseudo=torch.zeros_like), "vacuously for 0o"),
+    ("3.3", lambda graph: two_sums(graph)[:, 0], "flips under inversion: did you mean 1o?"),
+    ("3.3", lambda graph: torch.linalg.cross(*two_sums(graph)[:, [0, 0]].unbind(1)), "vacuously for 1e"),
+    ("3.3", lambda graph: axial(graph, fade=lambda x: (x < 1) * 1.0), "jumps by"),
+    ("3.3", lambda graph: axial(graph, fade=lambda x: (1 - x) * (x < 1)), "has a kink at the cutoff"),
+    ("3.3", per_cell, "supercell fails for 1e"),
+    ("3.3", from_the_origin, "translation fails for 1e"),
+    ("3.4", along_axes, "once turned"),
+    ("3.4", exact_zeros, "with 3 % noise"),
+    ("3.4", lambda graph: shape(graph, moved=False), "away from the origin"),
+    ("3.4", lambda graph: "cube", "expected one of tetrahedron"),
+    ("3.5", lambda graph: network("0e")(graph), "parity fails for 0o"),
+    ("3.5", lambda graph: torch.zeros(1), "vacuously for 0o"),
+    ("3.5", three_corners, "translation fails for 0o"),
+    ("3.5", lambda graph: network("0o")(graph).abs(), "parity fails for 0o"),
+    ("3.5", three_edges, "permutation fails for 0o"),
+    ("3.6", HEADS | {"polarizability": "0e+1e+2e"}, "6 independent components"),
+    ("3.6", HEADS | {"polarizability": "1o"}, "even under inversion"),
+    ("3.6", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
+    ("3.6", HEADS | {"hyperpolarizability": "2x1o+2o+3o"}, "ANY exchange"),
+    ("3.6", HEADS | {"optical rotation": "0e+1e+2e"}, "odd under inversion"),
+]
+
+TestAnswers = exercise_tests(3, RIGHT, WRONG)
