@@ -12,7 +12,7 @@ A cluster is a molecule and its n - 1 nearest. Frames of the trajectory, not clu
 train, valid and test, in the order of time.
 Labels: PBE/def2-SVP with density fitting. The density matrix is fitted in the Coulomb metric, the number of
 electrons kept, by the uncontracted functions of def2-universal-jfit: irreps 12x0e+5x1o+4x2e+2x3o+1x4e of an
-oxygen, 5x0e+2x1o+1x2e of a hydrogen, 102 numbers a molecule, as in https://doi.org/10.1063/5.0125155.
+oxygen, 5x0e+2x1o+1x2e of a hydrogen, 102 numbers a molecule, as in https://doi.org/10.1088/2632-2153/acb314.
 """
 
 import argparse
