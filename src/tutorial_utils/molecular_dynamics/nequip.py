@@ -1,0 +1,285 @@
+"""Train and compile NequIP models with NequIP's own commands, each in a process of its own.
+
+NequIP is steered by one Hydra configuration, a YAML file. `config` writes it as a dictionary that can be
+looked at and changed; `train` runs ``nequip-train`` on it, `compile` runs ``nequip-compile``. Their output
+goes to files beside the results.
+
+Source: NequIP (doi:10.1038/s41467-022-29939-5).
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+
+from tutorial_utils.molecular_dynamics.plugin import cache
+
+
+def config(
+    train: str | Path,
+    valid: str | Path,
+    *,
+    elements: Sequence[str],
+    cutoff: float = 4.0,
+    l_max: int = 1,
+    features: int = 16,
+    layers: int = 2,
+    epochs: int = 100,
+    batch_size: int = 5,
+    learning_rate: float = 0.01,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Write a configuration for ``nequip-train``.
+
+    Args:
+        train: extended-xyz file with energies (eV) and forces (eV/Å), the frames to learn from.
+        valid: the same, the frames that choose the best epoch.
+        elements: chemical symbols.
+        cutoff: longest edge, Å.
+        l_max: highest degree of features and spherical harmonics; 0 makes all features invariant.
+        features: multiplicity of each irrep.
+        layers: number of message-passing layers.
+        epochs: passes over the training frames.
+        batch_size: frames a step.
+        learning_rate: of Adam; it falls to zero along a cosine.
+        seed: of initial weights and of the order of frames.
+
+    Raises:
+        ValueError: if a file is missing.
+    """
+    for name, path in (("train", train), ("valid", valid)):
+        if not Path(path).is_file():
+            raise ValueError(f"{name}: there is no file {path}; write frames with ase.io.write first")
+    model = {
+        "_target_": "nequip.model.NequIPGNNModel",
+        "seed": seed,
+        "model_dtype": "float32",
+        "type_names": list(elements),
+        "r_max": float(cutoff),
+        "l_max": l_max,
+        "parity": True,
+        "num_layers": layers,
+        "num_features": features,
+        "radial_mlp_depth": 1,
+        "radial_mlp_width": 16,
+        "avg_num_neighbors": "${training_data_stats:num_neighbors_mean}",
+        "per_type_energy_shifts": "${training_data_stats:per_atom_energy_mean}",
+        "per_type_energy_scales": "${training_data_stats:forces_rms}",
+    }
+    return {
+        "run": ["train"],
+        "data": _data(train, valid, elements, cutoff, batch_size, seed),
+        "trainer": _trainer(epochs),
+        "training_module": _training(model, epochs, learning_rate),
+    }
+
+
+def _data(train, valid, elements: Sequence[str], cutoff: float, batch_size: int, seed: int) -> dict:
+    """Say where frames lie, and how they become graphs."""
+    loader = {"_target_": "torch.utils.data.DataLoader", "batch_size": batch_size}
+    return {
+        "_target_": "nequip.data.datamodule.ASEDataModule",
+        "seed": seed,
+        "train_file_path": str(Path(train).resolve()),
+        "val_file_path": str(Path(valid).resolve()),
+        "transforms": [
+            {
+                "_target_": "nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper",
+                "model_type_names": list(elements),
+                "chemical_species_to_atom_type_map": {element: element for element in elements},
+            },
+            {"_target_": "nequip.data.transforms.NeighborListTransform", "r_max": float(cutoff)},
+        ],
+        "train_dataloader": {**loader, "shuffle": True},
+        "val_dataloader": {**loader, "batch_size": 20},
+        "stats_manager": {
+            "_target_": "nequip.data.CommonDataStatisticsManager",
+            "type_names": list(elements),
+        },
+    }
+
+
+def _trainer(epochs: int) -> dict:
+    """Say how long to train, and what to keep: the epoch that is best on the validation frames."""
+    folder = "${hydra:runtime.output_dir}"
+    return {
+        "_target_": "lightning.Trainer",
+        "accelerator": "cpu",
+        "max_epochs": epochs,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 1,
+        "logger": {
+            "_target_": "lightning.pytorch.loggers.CSVLogger",
+            "save_dir": folder,
+            "name": "csv",
+            "version": 0,
+        },
+        "callbacks": [
+            {
+                "_target_": "lightning.pytorch.callbacks.ModelCheckpoint",
+                "monitor": "val0_epoch/weighted_sum",
+                "dirpath": folder,
+                "filename": "best",
+            }
+        ],
+    }
+
+
+def _training(model: dict, epochs: int, learning_rate: float) -> dict:
+    """Say what to minimise, and how."""
+    metrics = {
+        "_target_": "nequip.train.EnergyForceMetrics",
+        "coeffs": {"per_atom_energy_mae": 1.0, "forces_mae": 1.0},
+    }
+    return {
+        "_target_": "nequip.train.NequIPLightningModule",
+        "loss": {
+            "_target_": "nequip.train.EnergyForceLoss",
+            "per_atom_energy": True,
+            "coeffs": {"total_energy": 1.0, "forces": 1.0},
+        },
+        "val_metrics": metrics,
+        "test_metrics": metrics,
+        "optimizer": {"_target_": "torch.optim.Adam", "lr": learning_rate},
+        "lr_scheduler": {
+            "scheduler": {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": epochs},
+            "interval": "epoch",
+        },
+        "model": model,
+    }
+
+
+def train(config: dict[str, Any], folder: str | Path) -> Path:
+    """Run ``nequip-train``.
+
+    Args:
+        config: from `config`, changed or not.
+        folder: where to leave the configuration, the log, ``csv/version_0/metrics.csv`` and checkpoints.
+
+    Returns:
+        The checkpoint of the best epoch. Keep the data files: compiling reads them again.
+
+    Raises:
+        ValueError: if the folder holds a training already.
+        RuntimeError: if the command fails, with its message.
+    """
+    folder = Path(folder).resolve()
+    checkpoint = folder / "best.ckpt"
+    if checkpoint.exists():
+        raise ValueError(f"folder: {folder} holds a trained model already; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    _command(
+        "train", "-cp", str(folder), "-cn", "config", f"hydra.run.dir={folder}", log=folder / "train.log"
+    )
+    return checkpoint
+
+
+def metrics(folder: str | Path) -> pd.DataFrame:
+    """Read the course of a training: one row an epoch, columns as NequIP names them, eV and Å.
+
+    Raises:
+        ValueError: if there is none in the folder.
+    """
+    path = Path(folder) / "csv" / "version_0" / "metrics.csv"
+    if not path.is_file():
+        raise ValueError(f"folder: there is no {path}; run train first")
+    return pd.read_csv(path).groupby("epoch").first()
+
+
+def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
+    """Run ``nequip-compile``: make machine code of a model, with AOTInductor. Needs a C++ compiler.
+
+    Args:
+        model: checkpoint, or package made by ``nequip-package``.
+        target: ``"pair_nequip"`` for LAMMPS, ``"ase"`` for `ase`.
+
+    Returns:
+        The compiled model, in the user's cache folder: it is compiled once for each model, target, processor
+        and version of torch and NequIP.
+
+    Raises:
+        ValueError: if there is no such file.
+        RuntimeError: if the command fails, with its message.
+    """
+    model = Path(model).resolve()
+    if not model.is_file():
+        raise ValueError(f"model: there is no file {model}; run train first")
+    parts = [hashlib.sha256(model.read_bytes()).hexdigest(), target, torch.__version__]
+    parts += [metadata.version("nequip"), str(sorted(torch.cpu.get_capabilities().items()))]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    compiled = cache() / f"{key}.nequip.pt2"
+    if not compiled.exists():
+        compiled.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = compiled.with_name(f"{key}-{os.getpid()}.nequip.pt2")
+        options = ["--mode", "aotinductor", "--device", "cpu", "--target", target]
+        _command("compile", str(model), str(unfinished), *options, log=compiled.with_suffix(".log"))
+        unfinished.replace(compiled)
+    return compiled
+
+
+def calculator(checkpoint: str | Path) -> Calculator:
+    """Load a checkpoint as an ASE calculator that runs the model as Python does, without compiling.
+
+    Raises:
+        ValueError: if there is no such file.
+    """
+    from nequip.integrations.ase import NequIPCalculator  # slow to import, and not part of every install
+
+    if not Path(checkpoint).is_file():
+        raise ValueError(f"checkpoint: there is no file {checkpoint}; run train first")
+    # The public constructor takes compiled models only.
+    return NequIPCalculator._from_saved_model(str(checkpoint), chemical_species_to_atom_type_map=True)
+
+
+def errors(calculator: Calculator, frames: Sequence[Atoms]) -> dict[str, float]:
+    """Compare a calculator with labelled frames.
+
+    Returns:
+        Mean absolute errors: ``energy`` (eV an atom) and ``forces`` (eV/Å, a component).
+    """
+    energy, forces = [], []
+    for frame in frames:
+        atoms = frame.copy()
+        atoms.calc = calculator
+        energy.append((atoms.get_potential_energy() - frame.get_potential_energy()) / len(atoms))
+        forces.append((atoms.get_forces() - frame.get_forces()).ravel())
+    return {
+        "energy": float(np.abs(energy).mean()),
+        "forces": float(np.abs(np.concatenate(forces)).mean()),
+    }
+
+
+def write_frames(path: str | Path, frames: Sequence[Atoms]) -> Path:
+    """Write labelled frames as extended xyz, which NequIP reads."""
+    ase.io.write(path, list(frames), format="extxyz")
+    return Path(path)
+
+
+def _command(name: str, *arguments: str, log: Path) -> None:
+    """Run one of NequIP's commands on one core, its output in a file."""
+    program = Path(sys.executable).with_name(f"nequip-{name}")
+    with log.open("w", encoding="utf-8") as output:
+        done = subprocess.run(
+            [str(program), *arguments],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=log.parent,
+        )
+    if done.returncode:
+        lines = log.read_text(encoding="utf-8").strip().splitlines()
+        raise RuntimeError(f"nequip-{name} failed: {lines[-1] if lines else 'no message'}; see {log}")

@@ -1,0 +1,250 @@
+"""NequIP in LAMMPS: the plugin gives what Python gives, runs go on after a restart, bad input is named."""
+
+import zipfile
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk, make_supercell
+from ase.calculators.emt import EMT
+from filelock import FileLock
+
+from tutorial_utils import symmetry
+from tutorial_utils.molecular_dynamics import lammps, nequip, plugin
+
+ELEMENTS = ["Cu", "Ni"]
+
+
+def alloy(repeats, *, seed: int, a: float = 3.58, rattle: float = 0.08) -> Atoms:
+    """A copper-nickel crystal with its atoms displaced."""
+    atoms = bulk("Cu", a=a, cubic=True).repeat(repeats)
+    rng = np.random.default_rng(seed)
+    atoms.symbols[rng.random(len(atoms)) < 0.4] = "Ni"
+    atoms.positions += rng.normal(scale=rattle, size=(len(atoms), 3))
+    return atoms
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A small model of two elements, trained by nequip-train for a moment; once for all test processes."""
+    folder = tmp_path_factory.getbasetemp().parent / "alloy"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "best.ckpt").exists():
+            folder.mkdir(exist_ok=True)
+            for name, seeds in (("train", range(20)), ("valid", range(20, 24))):
+                frames = [alloy(2, seed=seed, a=3.45 + 0.02 * (seed % 10)) for seed in seeds]
+                for frame in frames:
+                    frame.calc = EMT()
+                    frame.get_forces()
+                nequip.write_frames(folder / f"{name}.xyz", frames)
+            config = nequip.config(
+                folder / "train.xyz", folder / "valid.xyz", elements=ELEMENTS, features=4, epochs=10
+            )
+            nequip.train(config, folder)
+    return folder / "best.ckpt"
+
+
+@pytest.fixture(scope="session")
+def compiled(checkpoint):
+    """The same model compiled for LAMMPS."""
+    with FileLock(checkpoint.with_suffix(".lock")):
+        return nequip.compile(checkpoint)
+
+
+@pytest.fixture(scope="session")
+def eager(checkpoint):
+    return nequip.calculator(checkpoint)
+
+
+@pytest.fixture
+def potential(compiled):
+    return lammps.nequip(compiled, ELEMENTS)
+
+
+def triclinic() -> Atoms:
+    atoms = make_supercell(bulk("Cu", a=3.58), [[2, 0, 1], [0, 3, 0], [0, 1, 2]])
+    atoms.set_cell(atoms.cell.standard_form()[0], scale_atoms=True)
+    atoms.symbols[::3] = "Ni"
+    atoms.rattle(0.1, seed=1)
+    return atoms
+
+
+def small() -> Atoms:
+    """Two atoms, each the neighbour of many images of itself."""
+    atoms = Atoms("CuNi", scaled_positions=[[0, 0, 0], [0.5, 0.5, 0.45]], cell=[2.5, 2.6, 3.6], pbc=True)
+    atoms.set_cell([[2.5, 0, 0], [0.4, 2.6, 0], [-0.3, 0.5, 3.6]], scale_atoms=True)
+    return atoms
+
+
+def cluster() -> Atoms:
+    atoms = alloy(2, seed=3)
+    atoms.pbc, atoms.cell = False, None
+    atoms.positions -= 20.0
+    return atoms
+
+
+def slab() -> Atoms:
+    atoms = alloy((3, 3, 1), seed=4)
+    atoms.pbc = True, True, False
+    return atoms
+
+
+CELLS = {
+    "orthogonal": lambda: alloy((3, 2, 2), seed=2),
+    "triclinic": triclinic,
+    "self-images": small,
+    "open": cluster,
+    "slab": slab,
+}
+
+
+@pytest.mark.parametrize("make", CELLS.values(), ids=CELLS.keys())
+def test_plugin_agrees_with_python(make, potential, eager):
+    """Energy to 1e-6 eV an atom, forces to 1e-5 eV/Å, pressure to 1 bar."""
+    atoms = make()
+    run = lammps.run(atoms, potential, "run 0", every=1)
+    atoms.calc = eager
+    energy = atoms.get_potential_energy()
+    assert abs(run.thermo.PotEng[0] - energy) <= 1e-6 * len(atoms)
+    forces = atoms.get_forces()
+    assert np.abs(forces).max() > 0.05
+    np.testing.assert_allclose(run.frames[0].get_forces(), forces, atol=1e-5)
+    if atoms.pbc.all():
+        pressure = -atoms.get_stress()[:3].mean() / units.bar
+        assert abs(run.thermo.Press[0] - pressure) < 1.0
+
+
+def test_pressure_is_minus_the_slope_of_the_energy(potential):
+    atoms, strain = alloy(2, seed=5), 0.003
+
+    def energy(scale):
+        other = atoms.copy()
+        other.set_cell(atoms.cell * scale, scale_atoms=True)
+        return lammps.run(other, potential, "run 0").thermo.PotEng[0]
+
+    slope = (energy(1 + strain) - energy(1 - strain)) / (6 * strain * atoms.get_volume())
+    pressure = lammps.run(atoms, potential, "run 0").thermo.Press[0] * units.bar
+    assert pressure == pytest.approx(-slope, rel=0.02)
+
+
+def test_the_order_of_atoms_does_not_matter(potential):
+    atoms = alloy(2, seed=6)
+    order = np.random.default_rng(0).permutation(len(atoms))
+    one = lammps.run(atoms, potential, "run 0", every=1).frames[0].get_forces()
+    other = lammps.run(symmetry.permute(atoms, order), potential, "run 0", every=1).frames[0].get_forces()
+    np.testing.assert_allclose(other, one[order], atol=1e-5)
+
+
+NVE = "velocity all create 300 7 dist gaussian\nfix nve all nve\nthermo 10"
+
+
+def test_callback_gives_the_same_run_as_the_plugin(potential, eager):
+    atoms = alloy(2, seed=7)
+    fast = lammps.run(atoms, potential, f"{NVE}\nrun 10", every=10)
+    slow = lammps.run_with_callback(atoms, eager, f"{NVE}\nrun 10", every=10)
+    np.testing.assert_allclose(slow.frames[-1].positions, fast.frames[-1].positions, atol=1e-5)
+    np.testing.assert_allclose(slow.thermo.TotEng, fast.thermo.TotEng, atol=1e-4)
+    np.testing.assert_allclose(slow.thermo.Press, fast.thermo.Press, atol=1.0)
+
+
+@pytest.mark.parametrize("fix", ["nve all nve", "nvt all nvt temp 300 300 0.1"])
+def test_a_restarted_run_stays_on_the_unbroken_one(fix, potential, tmp_path):
+    atoms = alloy(2, seed=8)
+    start = f"velocity all create 300 7 dist gaussian\nfix {fix}\nthermo 10"
+    whole = lammps.run(atoms, potential, f"{start}\nrun 100", every=100)
+    first = lammps.run(atoms, potential, f"{start}\nrun 50\nwrite_restart half.restart", folder=tmp_path)
+    again = f"clear\nunits metal\natom_modify map yes\nread_restart {first.folder / 'half.restart'}"
+    dump = (
+        "dump end all custom 50 trajectory.dump id type xu yu zu vx vy vz fx fy fz\ndump_modify end sort id"
+    )
+    second = lammps.run(
+        atoms, potential, f"{again}\n{potential}\n{dump} format float %.12g\nfix {fix}\nrun 50"
+    )
+    np.testing.assert_allclose(second.frames[-1].positions, whole.frames[-1].positions, atol=1e-5)
+
+
+def test_velocities_are_taken_along(potential):
+    atoms = alloy(2, seed=9)
+    atoms.set_velocities(np.random.default_rng(0).normal(scale=0.02, size=(len(atoms), 3)))
+    frame = lammps.run(atoms, potential, "fix nve all nve\nrun 0", every=1).frames[0]
+    np.testing.assert_allclose(frame.get_velocities(), atoms.get_velocities(), atol=1e-8)
+    np.testing.assert_allclose(frame.positions, atoms.positions, atol=1e-8)
+    assert frame.get_chemical_symbols() == atoms.get_chemical_symbols()
+
+
+def test_fluctuation_of_the_energy_falls_with_the_square_of_the_time_step(potential):
+    atoms = alloy(2, seed=10, rattle=0.0)
+
+    def fluctuation(femtoseconds):
+        steps = round(400 / femtoseconds)
+        commands = f"{NVE.replace('thermo 10', 'thermo 1')}\ntimestep {femtoseconds / 1000}\nrun {steps}"
+        return lammps.run(atoms, potential, commands).thermo.TotEng.std()
+
+    assert fluctuation(4.0) / fluctuation(2.0) == pytest.approx(4.0, rel=0.3)
+
+
+def test_bad_input_is_named_before_any_step(potential, compiled, tmp_path):
+    atoms = alloy(2, seed=1)
+    with pytest.raises(ValueError, match="there is no file"):
+        lammps.nequip(tmp_path / "nothing.pt2", ELEMENTS)
+    with pytest.raises(RuntimeError, match="element Au is not in the model, which knows Cu Ni"):
+        lammps.run(atoms, potential.replace("Cu Ni", "Cu Au"), "run 0")
+    with pytest.raises(RuntimeError, match="one for each atom type"):
+        lammps.run(atoms, potential.replace("Cu Ni", "Cu"), "run 0")
+    with pytest.raises(ValueError, match=r"standard_form"):
+        lammps.run(bulk("Cu"), potential, "run 0")
+    with pytest.raises(RuntimeError, match="use 'units metal', not 'real'"):
+        lammps.run(
+            atoms, "", f"clear\nunits real\natom_modify map yes\nread_data start.data\n{potential}\nrun 0"
+        )
+    with pytest.raises(RuntimeError, match="atom_modify map yes"):
+        lammps.run(atoms, "", f"clear\nunits metal\nread_data start.data\n{potential}\nrun 0")
+    (tmp_path / "text.pt2").write_text("no model")
+    with pytest.raises(RuntimeError, match="is no model made by"):
+        lammps.run(atoms, potential.replace(str(compiled), str(tmp_path / "text.pt2")), "run 0")
+
+
+def test_a_model_of_another_processor_is_refused(potential, compiled, tmp_path):
+    """The package names the instructions it was compiled for; here one that no processor has with these."""
+    other = tmp_path / "other.nequip.pt2"
+    with zipfile.ZipFile(compiled) as before, zipfile.ZipFile(other, "w") as after:
+        for item in before.infolist():
+            content = before.read(item)
+            if item.filename.endswith("metadata.json"):
+                content = content.replace(b'"AOTI_CPU_ISA": "', b'"AOTI_CPU_ISA": "AVX512_4VNNIW ')
+            after.writestr(item, content)
+    with pytest.raises(RuntimeError, match="compiled for another machine: this one lacks avx512_4vnniw"):
+        lammps.run(alloy(2, seed=1), potential.replace(str(compiled), str(other)), "run 0")
+
+
+def test_without_a_compiler_the_way_out_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("TUTORIAL_UTILS_CACHE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(plugin.NoCompiler, match="run_with_callback"):
+        plugin.build()
+
+
+def test_a_failed_training_says_why(checkpoint, tmp_path):
+    folder = checkpoint.parent
+    config = nequip.config(folder / "train.xyz", folder / "valid.xyz", elements=["Cu"], epochs=1)
+    with pytest.raises(RuntimeError, match="nequip-train failed"):
+        nequip.train(config, tmp_path / "run")
+    with pytest.raises(ValueError, match="holds a trained model already"):
+        nequip.train(config, folder)
+    with pytest.raises(ValueError, match="there is no file"):
+        nequip.config("none.xyz", folder / "valid.xyz", elements=["Cu"])
+    with pytest.raises(ValueError, match="run train first"):
+        nequip.metrics(tmp_path)
+
+
+def test_training_lowers_the_error(checkpoint):
+    course = nequip.metrics(checkpoint.parent)["val0_epoch/forces_mae"]
+    assert course.iloc[-1] < 0.8 * course.iloc[0]
+
+
+def test_errors_compare_like_with_like(checkpoint, eager):
+    frames = ase.io.read(checkpoint.parent / "valid.xyz", ":")
+    best = nequip.metrics(checkpoint.parent)["val0_epoch/forces_mae"].min()
+    assert nequip.errors(eager, frames)["forces"] == pytest.approx(best, rel=0.1)
