@@ -112,6 +112,22 @@ def test_table_without_structures(tmp_path: Path) -> None:
     assert table["error"] == pytest.approx([0.1, 0.2, 0.3])
 
 
+@pytest.mark.parametrize("ragged", [True, False])
+def test_cells_make_structures_periodic(tmp_path: Path, ragged: bool) -> None:
+    path, cells = tmp_path / "crystals.npz", np.stack([3 * np.eye(3), 4 * np.eye(3)])
+    positions = np.arange(12.0).reshape(2, 2, 3)
+    if ragged:
+        contents = {"numbers": [6, 14, 6, 6], "positions": positions.reshape(4, 3), "sizes": [2, 2]}
+    else:
+        contents = {"numbers": [6, 14], "positions": positions}
+    np.savez(path, cell=cells, **{name: np.array(values) for name, values in contents.items()})
+    found = loading.read_file(replace(datasets.card("ethanol_xtb"), units={"positions": "Å"}), path)
+    assert [atoms.cell[0, 0] for atoms in found.structures] == [3, 4]
+    assert all(atoms.pbc.all() for atoms in found.structures)
+    assert found.structures[0].get_chemical_formula() == "CSi"
+    assert found.structures[1].positions == pytest.approx(positions[1])
+
+
 # --- ethanol: the physics of the bundled file ---
 
 

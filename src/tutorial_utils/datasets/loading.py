@@ -153,25 +153,31 @@ Contents = tuple[list[Atoms], dict[str, np.ndarray]]
 
 
 def _read_npz(path: Path) -> Contents:
-    """Read arrays; "numbers" and "positions" (Å) become structures.
+    """Read arrays; "numbers", "positions" (Å) and, if periodic, "cell" (Å) become structures.
 
     Structures of one and the same kind: numbers (atoms,), positions (frames, atoms, 3). Structures of
     different sizes lie end to end: numbers (all atoms,), positions (all atoms, 3), sizes (frames,).
+    Cells: (frames, 3, 3), their rows the lattice vectors.
     """
     with np.load(path, allow_pickle=False) as stored:
         arrays = {key: _float64(stored[key]) for key in stored}
     if "positions" not in arrays:
         return [], arrays
     numbers, positions = arrays.pop("numbers"), arrays.pop("positions")
-    if "sizes" not in arrays:
-        return [Atoms(numbers=numbers, positions=frame) for frame in positions], arrays
-    sizes = arrays.pop("sizes")
-    if not sizes.sum() == len(numbers) == len(positions):
-        found = f"{sizes.sum()} atoms, but numbers {len(numbers)} and positions {len(positions)}"
-        raise DatasetError(f"{path}: sizes promise {found}")
-    ends = np.cumsum(sizes)[:-1]
-    parts = zip(np.split(numbers, ends), np.split(positions, ends), strict=True)
-    return [Atoms(numbers=part, positions=places) for part, places in parts], arrays
+    if "sizes" in arrays:
+        sizes = arrays.pop("sizes")
+        if not sizes.sum() == len(numbers) == len(positions):
+            found = f"{sizes.sum()} atoms, but numbers {len(numbers)} and positions {len(positions)}"
+            raise DatasetError(f"{path}: sizes promise {found}")
+        ends = np.cumsum(sizes)[:-1]
+        parts = list(zip(np.split(numbers, ends), np.split(positions, ends), strict=True))
+    else:
+        parts = [(numbers, frame) for frame in positions]
+    structures = [Atoms(numbers=part, positions=places) for part, places in parts]
+    if "cell" in arrays:
+        for atoms, cell in zip(structures, arrays.pop("cell"), strict=True):
+            atoms.cell, atoms.pbc = cell, True
+    return structures, arrays
 
 
 def _float64(array: np.ndarray) -> np.ndarray:
