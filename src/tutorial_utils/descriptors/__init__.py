@@ -2,6 +2,13 @@
 
 from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.fourier import FourierTensor, basis, harmonics, project
+from tutorial_utils.descriptors.invariants import (
+    bispectrum,
+    bispectrum_labels,
+    norms,
+    power_spectrum,
+    power_spectrum_labels,
+)
 from tutorial_utils.descriptors.radial import (
     OrthonormalGaussians,
     Radial,
@@ -9,17 +16,37 @@ from tutorial_utils.descriptors.radial import (
     overlap,
     smooth_cutoff,
 )
+from tutorial_utils.descriptors.soap import (
+    GaussianOrbitals,
+    Smeared,
+    smeared_environments,
+    soap,
+    soap_labels,
+)
+from tutorial_utils.descriptors.steinhardt import Steinhardt, steinhardt
 
 __all__ = [
     "FourierTensor",
+    "GaussianOrbitals",
     "OrthonormalGaussians",
     "Radial",
+    "Smeared",
     "SphericalBessel",
+    "Steinhardt",
     "basis",
+    "bispectrum",
+    "bispectrum_labels",
     "element_channels",
     "environments",
     "harmonics",
+    "norms",
     "overlap",
+    "power_spectrum",
+    "power_spectrum_labels",
     "project",
+    "smeared_environments",
     "smooth_cutoff",
+    "soap",
+    "soap_labels",
+    "steinhardt",
 ]
