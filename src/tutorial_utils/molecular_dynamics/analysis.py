@@ -1,0 +1,143 @@
+"""Read physics off a trajectory: structure, diffusion, vibrations, and whether the energy is kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import vesin
+from ase import Atoms
+from jaxtyping import Float
+
+
+def rdf(
+    frames: Sequence[Atoms], cutoff: float, *, bins: int = 100
+) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, " bins"]]:
+    """Radial distribution function: the density at a distance from an atom, over the mean density.
+
+    Args:
+        frames: periodic structures with the same number of atoms; cells may be smaller than the cutoff.
+        cutoff: longest distance, Å.
+        bins: number of distances.
+
+    Returns:
+        Distances (the middle of each bin, Å) and g(r).
+
+    Raises:
+        ValueError: for a structure that is not periodic in all directions: it has no mean density.
+    """
+    edges = np.linspace(0, cutoff, bins + 1)
+    shells = 4 / 3 * np.pi * np.diff(edges**3)  # Å³
+    search, total = vesin.NeighborList(cutoff=cutoff, full_list=True), np.zeros(bins)
+    for frame in frames:
+        if not frame.pbc.all():
+            raise ValueError("frames: a radial distribution needs a structure periodic in all directions")
+        (d,) = search.compute(points=frame.positions, box=frame.cell[:], periodic=True, quantities="d")
+        pairs = len(frame) ** 2 / frame.get_volume()
+        total += np.histogram(d, edges)[0] / (pairs * shells)
+    return (edges[1:] + edges[:-1]) / 2, total / len(frames)
+
+
+def msd(frames: Sequence[Atoms]) -> Float[np.ndarray, " lags"]:
+    """Mean-square displacement against the time between two frames, averaged over atoms and starts.
+
+    The drift of the centre of mass is taken off. In a solid it levels off, in a liquid it grows by 6 D t.
+
+    Args:
+        frames: equally spaced in time, positions unwrapped, as `lammps.run` gives them.
+
+    Returns:
+        Å², for 0, 1, 2, … half as many frames.
+    """
+    x = np.stack([frame.positions for frame in frames])  # (frames, atoms, 3)
+    mass = frames[0].get_masses()
+    x = x - np.einsum("a,fax->fx", mass / mass.sum(), x)[:, None]
+    lags = range(len(x) // 2 + 1)
+    return np.array([np.square(x[lag:] - x[: len(x) - lag]).sum(axis=2).mean() for lag in lags])
+
+
+def vibrational_dos(
+    frames: Sequence[Atoms], spacing: float
+) -> tuple[Float[np.ndarray, " frequencies"], Float[np.ndarray, " frequencies"]]:
+    """Vibrational density of states: the power spectrum of the velocities, weighted by mass.
+
+    Args:
+        frames: with velocities, equally spaced in time.
+        spacing: time between two frames, ps.
+
+    Returns:
+        Frequencies, THz, and a density whose integral is 1, in 1/THz. Frequencies above 1 / (2 spacing) fold
+        back: choose a spacing of a few fs.
+
+    Raises:
+        ValueError: if the frames have no velocities.
+    """
+    v = np.stack([frame.get_velocities() for frame in frames])
+    if not v.any():
+        raise ValueError("frames: all velocities are zero; keep them in the trajectory (vx vy vz)")
+    window = np.hanning(len(v))[:, None, None]
+    power = np.square(np.abs(np.fft.rfft(v * window, axis=0)))
+    g = np.einsum("fax,a->f", power, frames[0].get_masses())
+    frequency = np.fft.rfftfreq(len(v), d=spacing)
+    return frequency, g / (g.sum() * frequency[1])
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """How well a run at constant energy keeps it.
+
+    Attributes:
+        drift: slope of the total energy, eV an atom and ps: what is lost or won for good.
+        fluctuation: standard deviation about that line, eV an atom: what comes back.
+    """
+
+    drift: float
+    fluctuation: float
+
+
+def conservation(
+    time: Float[np.ndarray, " steps"], energy: Float[np.ndarray, " steps"], *, atoms: int
+) -> Conservation:
+    """Tell drift from fluctuation.
+
+    Args:
+        time: ps.
+        energy: total energy, eV.
+        atoms: number of atoms.
+    """
+    slope, start = np.polyfit(time, energy, 1)
+    rest = np.asarray(energy) - (slope * np.asarray(time) + start)
+    return Conservation(drift=slope / atoms, fluctuation=rest.std() / atoms)
+
+
+def mean_and_error(values: Sequence[float] | np.ndarray, *, blocks: int = 5) -> tuple[float, float]:
+    """Average a series whose neighbours resemble each other: the error comes from means of whole blocks.
+
+    Args:
+        values: equally spaced in time.
+        blocks: number of blocks; each must be longer than the memory of the series.
+
+    Raises:
+        ValueError: if there are fewer values than blocks.
+    """
+    if len(values) < blocks:
+        raise ValueError(f"values: {len(values)} are too few for {blocks} blocks")
+    means = np.array([block.mean() for block in np.array_split(np.asarray(values, dtype=float), blocks)])
+    return float(np.mean(values)), float(means.std(ddof=1) / np.sqrt(blocks))
+
+
+def loop_work(
+    forces: Callable[[Float[np.ndarray, "atoms 3"]], Float[np.ndarray, "atoms 3"]],
+    loop: Float[np.ndarray, "points atoms 3"],
+) -> float:
+    """Work that forces do along a closed path: zero if they are the gradient of an energy.
+
+    Args:
+        forces: gives forces (eV/Å) for positions (Å).
+        loop: points of the path in order; the last one is joined to the first.
+
+    Returns:
+        eV, by the trapezoidal rule; its error falls with the square of the distance of the points.
+    """
+    F = np.stack([forces(x) for x in loop])
+    middle = (F + np.roll(F, -1, axis=0)) / 2
+    return float((middle * (np.roll(loop, -1, axis=0) - loop)).sum())
