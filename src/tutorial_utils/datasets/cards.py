@@ -126,6 +126,18 @@ _CARDS = (
         sha256="e22eb54243a9cb3d57c5e884de836988d478095196f17f0170d358e5ab9dde40",
     ),
     Card(
+        name="convolution_speed",
+        what=(
+            "Time of a training step a graph, one thread: the 2021-style network as shipped turned into the "
+            "course's in three steps (network), by batch size (float32, float64), kind of product, and lmax."
+        ),
+        units={"series": "", "setting": "", "milliseconds": "ms", "machine": "", "date": ""},
+        licence=DATA_LICENCE,
+        made_by="benchmarks/convolution.py",
+        file="convolution_speed.json",
+        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
+    ),
+    Card(
         name="silicon_md_published",
         what=(
             "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
