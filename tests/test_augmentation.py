@@ -14,14 +14,6 @@ from tutorial_utils.augmentation import COORDINATES, EQUIVARIANT, NEVER, PATIENT
 SCRIPT = Path(__file__).parents[1] / "reference_data/augmentation.py"
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture(scope="module")
 def ethanol():
     return datasets.load("ethanol_xtb")

@@ -11,15 +11,6 @@ from scipy.special import sph_harm_y
 from tutorial_utils import conventions as c
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture
 def points() -> torch.Tensor:
     """Unit vectors (50, 3)."""

@@ -22,15 +22,6 @@ from toy_models import (
 from tutorial_utils import graphs, symmetry
 from tutorial_utils.symmetry import Law, equivariance_report
 
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 # --- healthy models pass -----------------------------------------------------------------------------------
 
 

@@ -9,16 +9,6 @@ from hypothesis import strategies as st
 
 from tutorial_utils import gauge, symmetry
 
-
-@pytest.fixture(autouse=True)
-def _float64():
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(default)
-
-
 LATTICES = {
     "ring": lambda: gauge.ring(5, 0.7),
     "ring of two": lambda: gauge.ring(2, 0.7),

@@ -15,14 +15,6 @@ from torch_geometric.loader import DataLoader
 from tutorial_utils import graphs
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 def edges(graph):
     """Edges as a sorted array of rows (centre, neighbour, shift)."""
     rows = torch.cat([graph.edge_index.flip(0).T, graph.edge_shift], dim=1).numpy()

@@ -11,17 +11,8 @@ DEGREES = range(7)
 TRIPLES = [(1, 1, 0), (1, 1, 1), (1, 1, 2), (2, 1, 1), (2, 2, 3), (2, 2, 4), (3, 2, 1), (4, 3, 6), (0, 3, 3)]
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture
-def matrices():
-    rng = np.random.default_rng(0)
+def matrices(rng):
     signs = np.array([1, -1] * 6)[:, None, None]
     return signs * np.array([symmetry.random_rotation(rng) for _ in range(12)])
 

@@ -13,14 +13,6 @@ from tutorial_utils import graphs, symmetry
 from tutorial_utils.symmetry import Law, equivariance_report
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 def with_stored_vectors():
     """A graph that carries edge vectors computed once, which no rotation reaches."""
     graph = graphs.to_graph(salt(), CUTOFF)

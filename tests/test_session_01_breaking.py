@@ -27,14 +27,6 @@ ALL = o3.Irreps("0e + 0o + 1o + 1e + 2e + 2o + 3o + 3e + 4e + 4o")
 PART = {str(irrep): part for (_, irrep), part in zip(ALL, ALL.slices(), strict=True)}
 
 
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture(scope="module")
 def shown() -> SimpleNamespace:
     """Functions and classes as the notebook's cells define them."""

@@ -18,19 +18,6 @@ TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) * 2 /
 SCATTERED = 1.2 * np.random.default_rng(0).normal(size=(5, 3))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-@pytest.fixture(autouse=True)
-def seed():
-    torch.manual_seed(0)
-
-
 def cluster(neighbours, species="OOOOOO"):
     return Atoms(["Ti", *species[: len(neighbours)]], np.concatenate([np.zeros((1, 3)), neighbours]))
 

@@ -4,44 +4,15 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk, molecule
+from ase.build import molecule
+from toy_models import CUTOFF, ethanol, salt, slab
 
 from tutorial_utils import graphs, symmetry
-from tutorial_utils.symmetry.transformations import deform, reimage
-
-CUTOFF = 4.0
-
-
-@pytest.fixture(autouse=True)
-def double_precision():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-def salt():
-    """A cell of two atoms, smaller than the cutoff: most neighbours are images."""
-    return deform(bulk("NaCl", "rocksalt", a=5.6), np.random.default_rng(1))
-
-
-def slab():
-    atoms = deform(bulk("NaCl", "rocksalt", a=5.6), np.random.default_rng(2))
-    atoms.pbc = [True, True, False]
-    return atoms
+from tutorial_utils.symmetry.transformations import reimage
 
 
 def structures():
     return [pytest.param(f(), id=name) for name, f in [("salt", salt), ("slab", slab), ("ethanol", ethanol)]]
-
-
-def ethanol():
-    return molecule("CH3CH2OH")
 
 
 def edges(graph):

@@ -11,15 +11,6 @@ from tutorial_utils import datasets, graphs, symmetry
 from tutorial_utils import tensor_ladder as ladder
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture(scope="module")
 def molecules() -> datasets.Dataset:
     return datasets.load("molecules_hf")

@@ -12,14 +12,6 @@ from tutorial_utils import training
 SLOPE, OFFSET = 2.0, -1.0
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(before)
-
-
 class Line(nn.Module):
     """y = a x + b, with x the first coordinate of a graph's only atom."""
 
