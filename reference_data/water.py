@@ -193,7 +193,6 @@ def fit(field: dft.rks.RKS) -> np.ndarray:
 def to_e3nn(functions: gto.Mole, coefficients: np.ndarray) -> np.ndarray:
     """Return coefficients in the order and axes of e3nn, (molecules, FUNCTIONS): O, H, H of each molecule."""
     degrees = [functions.bas_angular(shell) for shell in range(functions.nbas)]
-    torch.set_default_dtype(torch.float64)
     turn = block_diag(*[quantum_chemistry_to_e3nn(l).numpy() for l in degrees])
     return (turn @ coefficients).reshape(-1, FUNCTIONS)
 
@@ -267,6 +266,7 @@ def stack(clusters: list[Cluster], labels: list[dict[str, np.ndarray]]) -> dict[
 
 def main(raw: Path, output: Path) -> None:
     """Compute what is missing, then gather all."""
+    torch.set_default_dtype(torch.float64)
     raw.mkdir(parents=True, exist_ok=True)
     if not (raw / "frames.npy").exists():
         simulate(raw)
