@@ -48,6 +48,13 @@ def test_setup_repeats_every_kind_of_random_number() -> None:
     assert draw() == draw()
 
 
+def test_a_page_without_exercises_needs_no_session(capsys: pytest.CaptureFixture) -> None:
+    torch.set_default_dtype(torch.float32)
+    notebook.setup()
+    assert torch.get_default_dtype() == torch.float64
+    assert "xercises" not in capsys.readouterr().out
+
+
 def test_setup_brings_the_state_that_repeats() -> None:
     torch.set_default_dtype(torch.float32)
     course = notebook.setup(session=99)

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import sys
 import tomllib
 
 import pytest
@@ -71,9 +72,10 @@ def test_with_an_address_the_book_opens_colab_and_binder():
 
 
 def lesson() -> str:
+    setup = "course = notebook.setup(session=3)"
     cells = [
         {"cell_type": "markdown", "metadata": {}, "source": ["# A\n", "<!-- badges --><!-- /badges -->"]},
-        {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": ["setup(session=3)"], "outputs": []},
+        {"cell_type": "code", "metadata": {"tags": ["setup"]}, "source": [setup], "outputs": []},
         {"cell_type": "code", "metadata": {}, "source": ["setup(session=4)"], "outputs": []},
     ]
     return json.dumps({"cells": cells})
@@ -102,11 +104,37 @@ def test_with_an_address_the_set_up_cell_installs_but_keeps_torch_and_numpy():
     ast.parse(re.sub("%pip.*", "pass", setup))
 
 
+def run(monkeypatch, tmp_path, name):
+    """Run the command with `name` on a copy of what it writes."""
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["repository.py", name])
+    repository.main()
+    return {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.is_file()}
+
+
+def test_the_command_sets_the_address_and_takes_it_away(monkeypatch, tmp_path):
+    for file in ("pyproject.toml", "README.md", "_config.yml", "CITATION.cff"):
+        (tmp_path / file).write_bytes((repository.ROOT / file).read_bytes())
+    without = run(monkeypatch, tmp_path, "none")
+    assert NAME not in "".join(without.values())
+    assert all(NAME in text for text in run(monkeypatch, tmp_path, NAME).values())
+    assert run(monkeypatch, tmp_path, "none") == without
+    with pytest.raises(SystemExit, match="owner/name"):
+        run(monkeypatch, tmp_path, "someone")
+
+
 def test_a_notebook_takes_the_address_and_gives_it_back():
     without = repository.notebook(lesson(), None, "notebooks/03_a.ipynb")
     with_it = repository.notebook(without, NAME, "notebooks/03_a.ipynb")
     assert repository.notebook(with_it, NAME, "notebooks/03_a.ipynb") == with_it
     assert json.loads(repository.notebook(with_it, None, "notebooks/03_a.ipynb")) == json.loads(without)
+
+
+@pytest.mark.parametrize("path", [path for path in READ if path.suffix == ".ipynb"], ids=lambda path: path.stem)
+def test_every_notebook_installs_the_course_where_it_is_opened(path):
+    code = [cell for cell in json.loads(READ[path])["cells"] if cell["cell_type"] == "code"]
+    assert code[0]["metadata"].get("tags") == ["setup"]
+    assert NAME in repository.notebook(READ[path], NAME, path.name)
 
 
 @pytest.mark.parametrize(

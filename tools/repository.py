@@ -2,6 +2,7 @@
 
     python tools/repository.py owner/name    sets the address
     python tools/repository.py               keeps it, or takes it from a github.com origin
+    python tools/repository.py none          takes it away
 
 The one place is pyproject.toml, [project.urls]. Derived: badges and install cells of the notebooks, badges of
 README.md, the buttons of the book (_config.yml), and CITATION.cff. Without an address there are none.
@@ -24,7 +25,7 @@ try:
     from tutorial_utils import notebook
 except ImportError as error:
     raise ImportError("tutorial_utils is not installed: run `make lab` in the course's folder") from error
-course = notebook.setup(session={session})"""
+{setup}"""
 
 # Colab has torch and numpy: pip may add what is missing, but has to leave these two alone.
 SETUP_WITH_INSTALL = """\
@@ -38,7 +39,7 @@ except ImportError:
     Path("kept.txt").write_text("\\n".join(kept))
     %pip install --quiet --constraint kept.txt "tutorial-utils @ git+{url}"
     from tutorial_utils import notebook
-course = notebook.setup(session={session})"""
+{setup}"""
 
 
 def address() -> str | None:
@@ -112,9 +113,9 @@ def notebook(text: str, name: str | None, page: str) -> str:
         if cell["cell_type"] == "markdown":
             source = BADGES.sub(f"<!-- badges -->{links}<!-- /badges -->", source)
         elif "setup" in cell["metadata"].get("tags", []):
-            session = re.search(r"setup\(session=(\d+)\)", source)[1]
+            setup = source.splitlines()[-1]  # the one line that differs from page to page
             cell_text = SETUP_WITH_INSTALL if name else SETUP
-            source = cell_text.format(session=session, url=f"https://github.com/{name}")
+            source = cell_text.format(setup=setup, url=f"https://github.com/{name}")
         cell["source"] = source.splitlines(keepends=True)
     if content == json.loads(text):
         return text
@@ -134,19 +135,20 @@ def derived(name: str | None) -> dict[Path, str]:
 
 
 def main() -> None:
-    """Set the address, or take the one there is, and write everything that is derived."""
+    """Set the address, take the one there is or take it away, and write everything that is derived."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("address", nargs="?", help="owner/name of the course on github.com")
+    parser.add_argument("address", nargs="?", help="owner/name of the course on github.com, or none")
     name = parser.parse_args().address or address() or origin()
-    if name is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if name == "none":
+        name = None
+    elif name is None or not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise SystemExit("Which repository? Type: make repository REPOSITORY=owner/name (as on github.com)")
     settings = ROOT / "pyproject.toml"
     settings.write_text(project(settings.read_text(encoding="utf-8"), name), encoding="utf-8")
     for path, text in derived(name).items():
         path.write_text(text, encoding="utf-8")
-    print(
-        f"The course's address is https://github.com/{name}; read the change with git diff, then commit it."
-    )
+    now = f"The course's address is https://github.com/{name}" if name else "The course has no public address"
+    print(f"{now}; read the change with git diff, then commit it.")
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ class Course:
     """What `setup` returns.
 
     Attributes:
-        session: number of the session.
+        session: number of the session; None on a page that belongs to none.
         device: where to put models and batches: a GPU if there is one, else the CPU.
     """
 
-    session: int
+    session: int | None
     device: torch.device
 
     def expect(self, name: str, live: float | Tensor, *, rtol: float, unit: str = "") -> None:
@@ -56,14 +56,14 @@ class Course:
         print(f"{name}: {f'{stored:.3g} {unit}'.strip()} (live run within {100 * rtol:g} %)")
 
 
-def setup(*, session: int, seed: int = 0) -> Course:
+def setup(*, session: int | None = None, seed: int = 0) -> Course:
     """Bring random numbers, threads, dtype and device to the state all notebooks start from.
 
     Random numbers are seeded, one thread and deterministic algorithms are chosen, float64 is the default.
     Prints the tick-list of the session's exercises.
 
     Args:
-        session: number of the session.
+        session: number of the session; None on a page that belongs to none.
         seed: of python's, numpy's and torch's global random numbers.
 
     Returns:
@@ -79,14 +79,18 @@ def setup(*, session: int, seed: int = 0) -> Course:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     # some operations have no deterministic form on GPUs: there a warning must do
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    state = f"{device}: float64, one thread, seed {seed}."
+    if session is None:
+        print(f"On {state}")
+        return Course(session, device)
     exercises = of_session(session)
-    print(f"Session {session} on {device}: float64, one thread, seed {seed}. Exercises: {len(exercises)}")
+    print(f"Session {session} on {state} Exercises: {len(exercises)}")
     for exercise in exercises:
         print(f"  ☐ {exercise}")
     return Course(session, device)
 
 
-def _stored(session: int, name: str) -> float:
+def _stored(session: int | None, name: str) -> float:
     try:
         return _read()[str(session)][name]
     except KeyError:
@@ -96,7 +100,7 @@ def _stored(session: int, name: str) -> float:
         ) from None
 
 
-def _record(session: int, name: str, live: float) -> None:
+def _record(session: int | None, name: str, live: float) -> None:
     if not np.isfinite(live):
         raise ValueError(f"live: {name} is {live}, which is no number to store")
     everything = _read()
