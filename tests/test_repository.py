@@ -130,7 +130,9 @@ def test_a_notebook_takes_the_address_and_gives_it_back():
     assert json.loads(repository.notebook(with_it, None, "notebooks/03_a.ipynb")) == json.loads(without)
 
 
-@pytest.mark.parametrize("path", [path for path in READ if path.suffix == ".ipynb"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in READ if path.suffix == ".ipynb"], ids=lambda path: path.stem
+)
 def test_every_notebook_installs_the_course_where_it_is_opened(path):
     code = [cell for cell in json.loads(READ[path])["cells"] if cell["cell_type"] == "code"]
     assert code[0]["metadata"].get("tags") == ["setup"]
