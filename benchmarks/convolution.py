@@ -12,8 +12,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
-import time
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -28,6 +26,7 @@ from e3nn import o3
 from e3nn.math import soft_one_hot_linspace
 from e3nn.nn import FullyConnectedNet
 from e3nn.nn.models.gate_points_2101 import Convolution, smooth_cutoff
+from timing import machine, rounded, seconds
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, nn
@@ -133,17 +132,6 @@ def training_step(
     return step
 
 
-def seconds(steps: Mapping[str, Callable[[], None]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Processor time of the shortest run of each; they take turns, so that all meet the same load."""
-    best = dict.fromkeys(steps, np.inf)
-    for _ in range(rounds):
-        for name, step in steps.items():
-            start = time.process_time()
-            step()
-            best[name] = min(best[name], time.process_time() - start)
-    return best
-
-
 def compare() -> dict[str, object]:
     """Walk from the 2021-style network as shipped to the course's, one change at a time."""
     single, double = torch.float32, torch.float64
@@ -153,7 +141,7 @@ def compare() -> dict[str, object]:
         "float32": training_step(Network2021, single, batch_size=GRAPHS),
         "course": training_step(course_network, single, batch_size=GRAPHS),
     }
-    times = seconds(steps)
+    times = seconds(steps, ROUNDS)
     shipped, batched, float32, course = times.values()
     return {
         "milliseconds_per_graph": {name: rounded(1e3 * t / GRAPHS) for name, t in times.items()},
@@ -174,7 +162,7 @@ def by_batch_size() -> dict[str, list[float]]:
         for dtype in (torch.float32, torch.float64)
         for size in sizes
     }
-    times = [rounded(1e3 * t / GRAPHS) for t in seconds(steps).values()]
+    times = [rounded(1e3 * t / GRAPHS) for t in seconds(steps, ROUNDS).values()]
     return {"batch_size": sizes, "float32_ms": times[: len(sizes)], "float64_ms": times[len(sizes) :]}
 
 
@@ -209,19 +197,6 @@ def by_lmax() -> dict[str, list[float]]:
         "paths": paths,
         "ms": [rounded(1e3 * t / 4) for t in times.values()],
     }
-
-
-def rounded(value: float) -> float:
-    """Three figures: more is noise."""
-    return float(f"{value:.3g}")
-
-
-def machine() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def report(result: Mapping[str, dict]) -> None:

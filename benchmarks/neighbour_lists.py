@@ -6,9 +6,6 @@ Both find the same pairs of the same crystal on one thread; run it with ``make b
 
 import json
 import os
-import platform
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +18,7 @@ import vesin
 from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
+from timing import machine, rounded, seconds
 
 from tutorial_utils.graphs import to_graph
 
@@ -33,16 +31,6 @@ def crystal(repeats: int) -> Atoms:
     atoms = bulk("Cu", a=3.615, cubic=True).repeat(repeats)
     atoms.rattle(0.1, seed=0)
     return atoms
-
-
-def seconds(call: Callable[[], object], times: int) -> float:
-    """Processor time of the shortest of some runs: other work on the machine is left out."""
-    best = np.inf
-    for _ in range(times):
-        start = time.process_time()
-        call()
-        best = min(best, time.process_time() - start)
-    return float(f"{best:.3g}")
 
 
 def by_vesin(atoms: Atoms) -> tuple[np.ndarray, ...]:
@@ -58,17 +46,18 @@ def compare(atoms: Atoms) -> dict[str, float]:
         len(to_graph(atoms, CUTOFF).edge_shift),
     }
     assert len(pairs) == 1, f"the number of pairs differs: {pairs}"
-    own = seconds(lambda: by_vesin(atoms), 20)
-    graph = seconds(lambda: to_graph(atoms, CUTOFF), 10)
-    reference = seconds(lambda: neighbor_list("ijS", atoms, CUTOFF), 5)
+    calls = {
+        "ase": lambda: neighbor_list("ijS", atoms, CUTOFF),
+        "vesin": lambda: by_vesin(atoms),
+        "to_graph": lambda: to_graph(atoms, CUTOFF),
+    }
+    taken = seconds(calls, 10)
     return {
         "atoms": len(atoms),
         "pairs": pairs.pop(),
-        "ase_s": reference,
-        "vesin_s": own,
-        "to_graph_s": graph,
-        "ase_over_vesin": round(reference / own, 1),
-        "ase_over_to_graph": round(reference / graph, 1),
+        **{f"{name}_s": rounded(time) for name, time in taken.items()},
+        "ase_over_vesin": round(taken["ase"] / taken["vesin"], 1),
+        "ase_over_to_graph": round(taken["ase"] / taken["to_graph"], 1),
     }
 
 
@@ -76,17 +65,11 @@ def growth() -> dict[str, object]:
     """Time `to_graph` for larger and larger crystals; an exponent of 1 is linear growth."""
     structures = [crystal(n) for n in REPEATS]
     atoms = [len(structure) for structure in structures]
-    times = [seconds(lambda s=structure: to_graph(s, CUTOFF), 3) for structure in structures]
+    calls = {str(len(s)): lambda s=s: to_graph(s, CUTOFF) for s in structures}
+    times = list(seconds(calls, 3).values())
     exponent = np.polyfit(np.log(atoms), np.log(times), 1)[0]
-    return {"atoms": atoms, "to_graph_s": times, "exponent": round(float(exponent), 3)}
-
-
-def machine() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    shown = [rounded(time) for time in times]
+    return {"atoms": atoms, "to_graph_s": shown, "exponent": round(float(exponent), 3)}
 
 
 def main() -> None:
