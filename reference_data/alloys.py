@@ -167,8 +167,8 @@ def stack(labels: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     numbers, positions = arrays.pop("numbers"), arrays.pop("positions")
     arrays["sizes"] = np.full(len(labels), SITES, dtype=np.uint8)
     arrays["numbers"] = numbers.reshape(-1).astype(np.uint8)
-    arrays["positions"] = positions.reshape(-1, 3).round(4).astype(np.float32)
-    # steps of 0.001 THz and 0.001 eV/Å² are far below what the potential can promise, and compress well
+    arrays["positions"] = positions.reshape(-1, 3).round(3).astype(np.float32)
+    # steps of 0.001 Å, THz and eV/Å² are far below what the potential can promise, and compress well
     arrays["frequencies"] = arrays["frequencies"].round(3).astype(np.float32)
     arrays["stiffness"] = arrays["stiffness"].round(3).astype(np.float32)
     return arrays

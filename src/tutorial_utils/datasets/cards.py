@@ -204,6 +204,28 @@ _CARDS = (
         ),
         reference="https://doi.org/10.1038/s41597-021-00812-2",
     ),
+    Card(
+        name="alloys_eam",
+        what=(
+            "1032 relaxed boxes of 108 atoms on the fcc lattice: 7 pure metals, 203 ordered compounds, 822 "
+            "random alloys of 2, 3, 4 and 7 of Ag, Al, Au, Cu, Ni, Pd, Pt. Frequencies at the wave vector "
+            "zero of the box, ascending; stiffness of an atom is the trace of its own force constants. "
+            "An embedded-atom potential whose alloys follow from a mixing rule: not nature's numbers."
+        ),
+        units={
+            "positions": "Å",
+            "name": "",
+            "kind": "",
+            "energy": "eV",
+            "frequencies": "THz",
+            "stiffness": "eV/Å²",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/alloys.py",
+        file="alloys_eam.npz",
+        sha256="729fc4bd0f2fa122bd9bd9c83f97519b629425b3fa34d8197c8e59ea9657e77a",
+        reference="https://doi.org/10.1103/PhysRevB.69.144113",
+    ),
 )
 
 
