@@ -174,6 +174,31 @@ HEADS = {
     "optical rotation": "0o+1o+2o",
 }
 
+
+# ---- 3.7: tests
+
+
+def turning_error(matrices, *, cell=True, back=False, absolute=False):
+    """Make a test: the largest error over the matrices."""
+
+    def error(f, graph, irreps):
+        worst = 0.0
+        for R in matrices():
+            moved = graph.clone()
+            moved.pos = graph.pos @ (R if back else R.T)
+            moved.cell = graph.cell @ R.T if cell else graph.cell
+            expected = f(graph) @ o3.Irreps(irreps).D_from_matrix(R).T
+            away = (f(moved) - expected).abs().max()
+            worst = max(worst, (away if absolute else away / expected.abs().max()).item())
+        return worst
+
+    return error
+
+
+def both():
+    return [o3.rand_matrix(), -o3.rand_matrix()]
+
+
 RIGHT = [
     ("3.1", counting(allowed, uvw)),
     ("3.1", by_characters),
@@ -188,6 +213,7 @@ RIGHT = [
     ("3.5", lambda graph: network("0o")(graph)[0]),
     ("3.6", HEADS),
     ("3.6", HEADS | {"polarizability": "2e + 0e"}),
+    ("3.7", turning_error(both)),
 ]
 WRONG = [
     ("3.1", counting(triangle, uvw), "Parity is missing"),
@@ -225,6 +251,12 @@ WRONG = [
     ("3.6", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
     ("3.6", HEADS | {"hyperpolarizability": "2x1o+2o+3o"}, "ANY exchange"),
     ("3.6", HEADS | {"optical rotation": "0e+1e+2e"}, "odd under inversion"),
+    ("3.7", turning_error(lambda: [o3.rand_matrix()]), "determinant"),
+    ("3.7", turning_error(lambda: [-torch.eye(3)]), "try rotations"),
+    ("3.7", turning_error(both, cell=False), "Does the cell turn"),
+    ("3.7", turning_error(both, back=True), "pos @ R.T goes with"),
+    ("3.7", turning_error(both, absolute=True), "error is absolute"),
+    ("3.7", turning_error(lambda: [torch.randn(3, 3)]), "orthogonal"),
 ]
 
 TestAnswers = exercise_tests(3, RIGHT, WRONG)

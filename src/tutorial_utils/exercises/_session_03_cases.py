@@ -1,9 +1,14 @@
 """What the exercises of session 3 are tried on."""
 
 import numpy as np
+import torch
 from ase import Atoms
+from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor
+from torch_geometric.data import Data
 
-from tutorial_utils import symmetry
+from tutorial_utils import graphs, symmetry
 
 _GOLDEN = (1 + 5**0.5) / 2
 _THIRDS = 2 * np.pi * np.arange(3) / 3
@@ -52,3 +57,47 @@ def surround(
     if turn:
         atoms = symmetry.rotate(atoms, symmetry.random_rotation(rng))
     return symmetry.translate(atoms, rng.normal(size=3)) if shift else atoms
+
+
+def sum_over_edges(graph: Data, order: int, *, decay: float = 1.0) -> Float[Tensor, "1 components"]:
+    """Weigh the harmonics Y_l of all edges by element and length."""
+    r = graphs.edge_vectors(graph)
+    weight = graph.atomic_numbers[graph.edge_index[1]] ** 2 * torch.exp(-decay * r.norm(dim=1))
+    return (weight[:, None] * o3.spherical_harmonics(order, r, normalize=True)).sum(dim=0, keepdim=True)
+
+
+def _vector(graph: Data) -> Float[Tensor, "1 3"]:
+    return sum_over_edges(graph, 1)
+
+
+def _axial(graph: Data) -> Float[Tensor, "1 3"]:
+    """Turns like a vector and does not flip."""
+    return torch.linalg.cross(_vector(graph), sum_over_edges(graph, 1, decay=3.0))
+
+
+# model, what it is given, its irreps, what is wrong with a test that accuses it
+HEALTHY = (
+    (lambda g: sum_over_edges(g, 0), "a molecule", "0e", "Distances changed: is your R orthogonal?"),
+    (_vector, "a molecule", "1o", "Input and output turn differently: pos @ R.T goes with y @ D.T."),
+    (
+        lambda g: sum_over_edges(g, 2),
+        "a molecule",
+        "2e",
+        "The output turns by D_from_matrix(R) of its irreps.",
+    ),
+    (_vector, "a crystal", "1o", "Does the cell turn with the atoms? Edges cross its border."),
+)
+# what is wrong with it, model, what is wrong with a test that acquits it
+BROKEN = (
+    ("calls an axial vector 1o", _axial, "Is the determinant of your R always +1? Try reflections too."),
+    (
+        "stretches the z axis",
+        lambda g: _vector(g) * torch.tensor([1.0, 1.0, 2.0]),
+        "Inversion leaves this fault alone: try rotations, random ones.",
+    ),
+    (
+        "applies ReLU to a vector, in units that make it 1e-30",
+        lambda g: 1e-30 * _vector(g).relu(),
+        "Your error is absolute: divide by the size of the output.",
+    ),
+)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, symmetry
-from tutorial_utils.exercises._session_03_cases import SHAPES, surround
+from tutorial_utils.exercises._session_03_cases import BROKEN, HEALTHY, SHAPES, surround
 from tutorial_utils.exercises.engine import Wrong, exercise, require
 
 CUTOFF = 4.0  # Å, of the graphs that answers are given
@@ -260,3 +260,40 @@ def which_head(answer: Mapping[str, str]) -> str:
             )
         raise Wrong(f"{name}: as many components, but not these irreps: {given}. {suspect}.")
     return "All four heads; a network with these outputs can learn each tensor, and nothing else."
+
+
+TestOf = Callable[[Callable[[Data], Tensor], Data, str], float]
+
+
+@exercise(
+    "3.7",
+    title="A test to be trusted",
+    hint=[
+        "All of O(3): random rotations times +1 and -1. Which fields of a periodic graph are vectors?",
+        "pos and cell turn as x @ R.T, the output as y @ D.T with D = o3.Irreps(irreps).D_from_matrix(R).",
+    ],
+)
+def trusted_test(answer: TestOf) -> str:
+    """Hand the learner's test healthy and broken models; name the mistake behind each wrong verdict."""
+    crystal = bulk("NaCl", "rocksalt", a=5.6)
+    crystal.rattle(0.3, seed=0)
+    specimens = {
+        "a molecule": graphs.to_graph(_HANDED, CUTOFF),
+        "a crystal": graphs.to_graph(crystal, CUTOFF),
+    }
+    for model, where, irreps, suspect in HEALTHY:
+        error = _judged(answer, model, specimens[where], irreps)
+        if not error < 1e-9:
+            raise Wrong(f"A healthy {irreps} of {where} is accused of an error of {error:.1e}. {suspect}")
+    for fault, model, suspect in BROKEN:
+        error = _judged(answer, model, specimens["a molecule"], "1o")
+        if not error > 1e-3:
+            raise Wrong(f"A model that {fault} is let through with an error of {error:.1e}. {suspect}")
+    return "Your test accuses no healthy model and lets no broken one through."
+
+
+def _judged(answer: TestOf, model: Callable[[Data], Tensor], graph: Data, irreps: str) -> float:
+    try:
+        return float(answer(model, graph, irreps))
+    except AssertionError as error:  # of e3nn, which takes no other matrices
+        raise Wrong("e3nn refuses your R: it is no rotation, no reflection. Is it orthogonal?") from error
