@@ -1,0 +1,223 @@
+"""Descriptors: SOAP of this package against featomic's, and how time and memory grow.
+
+Both compute the same numbers (the first thing that is checked) of the same crystal, in float64 on one thread.
+With gradients the task is that of a force field: the derivative of a weighted sum of all components with
+respect to all positions; featomic gives the derivatives of all components, which are then contracted.
+Run it with ``make bench`` or ``python benchmarks/descriptors.py``; it prints ratios, and stores them beside
+itself. Processor time, the shortest of rounds that take turns; memory is the peak of a process of its own.
+"""
+
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # these are read when the libraries are loaded
+os.environ["RAYON_NUM_THREADS"] = "1"
+
+import ase
+import featomic
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import bulk
+
+from tutorial_utils import descriptors
+from tutorial_utils.graphs import to_graph
+
+CUTOFF, WIDTH, SIZE, LMAX = 5.0, 0.35, 8, 6  # Å, Å, radial functions, degrees; about 44 neighbours an atom
+REPEATS = (6, 9, 14, 20, 30)  # cubic cells of four atoms along each axis: 864 to 108,000 atoms
+
+
+def crystal(repeats: int) -> Atoms:
+    """Copper with its atoms displaced by 0.1 Å."""
+    atoms = bulk("Cu", a=3.615, cubic=True).repeat(repeats)
+    atoms.rattle(0.1, seed=0)
+    return atoms
+
+
+def functions(size: int = SIZE, lmax: int = LMAX) -> descriptors.Smeared:
+    orbitals = descriptors.GaussianOrbitals(size, CUTOFF)
+    return descriptors.Smeared(orbitals, lmax, width=WIDTH, cutoff=CUTOFF)
+
+
+def peer(size: int = SIZE, lmax: int = LMAX) -> featomic.SoapPowerSpectrum:
+    return featomic.SoapPowerSpectrum(
+        cutoff={"radius": CUTOFF, "smoothing": {"type": "ShiftedCosine", "width": 0.5}},
+        density={"type": "Gaussian", "width": WIDTH, "center_atom_weight": 1.0},
+        basis={
+            "type": "TensorProduct",
+            "max_angular": lmax,
+            "radial": {"type": "Gto", "max_radial": size - 1, "radius": CUTOFF},
+        },
+    )
+
+
+def soap(atoms: Atoms, smeared: descriptors.Smeared) -> torch.Tensor:
+    with torch.no_grad():
+        return descriptors.soap(atoms, smeared, elements=["Cu"])
+
+
+def gradient(atoms: Atoms, smeared: descriptors.Smeared, weights: torch.Tensor) -> torch.Tensor:
+    graph = to_graph(atoms, CUTOFF)
+    graph.pos.requires_grad_()
+    (descriptors.soap(graph, smeared, elements=["Cu"]) @ weights).sum().backward()
+    return graph.pos.grad
+
+
+def peer_gradient(atoms: Atoms, calculator: featomic.SoapPowerSpectrum, weights: np.ndarray) -> np.ndarray:
+    """Contract featomic's derivatives; the weights stand in its order of components."""
+    block = calculator.compute([atoms], gradients=["positions"]).block()
+    derivatives = block.gradient("positions")
+    total = np.zeros((len(atoms), 3))
+    np.add.at(total, np.asarray(derivatives.samples["atom"]), np.asarray(derivatives.values) @ weights)
+    return total
+
+
+def in_order(calculator: featomic.SoapPowerSpectrum, smeared: descriptors.Smeared) -> tuple:
+    """Return, for each of featomic's components, the number of ours and the factor between them."""
+    labels = descriptors.soap_labels(smeared, elements=["Cu"])
+    ours = {(n, m, l): k for k, ((_, n), (_, m), l) in enumerate(labels)}
+    theirs = calculator.compute([crystal(1)]).block().properties.values.tolist()
+    number = np.array([ours[min(n, m), max(n, m), l] for l, n, m in theirs])
+    factor = np.array([(-1) ** l * (1.0 if n == m else 2**-0.5) for l, n, m in theirs])
+    return number, factor
+
+
+def rounds(calls: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
+    """Processor time of each call, in seconds: the shortest of rounds in which all take turns."""
+    best = dict.fromkeys(calls, np.inf)
+    for _ in range(times):
+        for name, call in calls.items():
+            start = time.process_time()
+            call()
+            best[name] = min(best[name], time.process_time() - start)
+    return {name: float(f"{seconds:.3g}") for name, seconds in best.items()}
+
+
+def compare() -> dict[str, object]:
+    """Check that both agree, then time values (2048 atoms) and gradients (256 atoms)."""
+    large, small = crystal(8), crystal(4)
+    smeared, calculator = functions(), peer()
+    number, factor = in_order(calculator, smeared)
+    theirs = np.asarray(calculator.compute([small]).block().values)
+    difference = np.abs(soap(small, smeared).numpy()[:, number] * factor - theirs).max()
+    theirs_weights = np.random.default_rng(0).normal(size=len(number))
+    weights = torch.zeros(len(set(number))).index_add(
+        0, torch.tensor(number), torch.tensor(factor * theirs_weights)
+    )
+    ours = gradient(small, smeared, weights).numpy()
+    slope = np.abs(ours - peer_gradient(small, calculator, theirs_weights)).max() / np.abs(ours).max()
+    assert difference < 1e-6 and slope < 1e-5, (difference, slope)
+    values = rounds(
+        {"ours": lambda: soap(large, smeared), "featomic": lambda: calculator.compute([large])}, 7
+    )
+    gradients = rounds(
+        {
+            "ours": lambda: gradient(small, smeared, weights),
+            "featomic": lambda: peer_gradient(small, calculator, theirs_weights),
+        },
+        5,
+    )
+    return {
+        "largest_difference": float(f"{difference:.1g}"),
+        "relative_difference_of_gradients": float(f"{slope:.1g}"),
+        "values": {
+            "atoms": len(large),
+            **values,
+            "ours_over_featomic": round(values["ours"] / values["featomic"], 2),
+        },
+        "gradients": {
+            "atoms": len(small),
+            **gradients,
+            "featomic_over_ours": round(gradients["featomic"] / gradients["ours"], 2),
+        },
+    }
+
+
+def measure(repeats: int, size: int, lmax: int, bispectrum: bool) -> tuple[int, float, float, float]:
+    """Return the number of atoms, seconds, and MB: peak above the start, and the result itself."""
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    atoms, smeared = crystal(repeats), functions(size, lmax)
+    soap(crystal(2), smeared)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    with torch.no_grad():
+        if bispectrum:
+            c = descriptors.smeared_environments(atoms, smeared, elements=["Cu"]).flatten(1, 2)
+            result = torch.cat([descriptors.bispectrum(part) for part in c.split(1024)])
+        else:
+            result = soap(atoms, smeared)
+    seconds = time.process_time() - start
+    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return len(atoms), float(f"{seconds:.3g}"), round(peak), round(result.nbytes / 2**20)
+
+
+def fresh(*arguments: object) -> tuple[int, float, float, float]:
+    """Measure in a process of its own, so that its peak of memory is nobody else's."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(measure, arguments)
+
+
+def growth() -> dict[str, object]:
+    """Time and memory against atoms, degrees and radial functions."""
+    found: dict[str, object] = {}
+    runs = [fresh(n, 4, 4, False) for n in REPEATS]
+    atoms, seconds, peaks, results = (list(column) for column in zip(*runs, strict=True))
+    exponent = float(np.polyfit(np.log(atoms), np.log(seconds), 1)[0])
+    found["atoms"] = {"atoms": atoms, "s": seconds, "peak_MB": peaks, "result_MB": results}
+    found["exponent"] = round(exponent, 3)
+    for name, choices in {
+        "lmax": [(4, l) for l in (2, 4, 6, 8)],
+        "radial": [(n, 4) for n in (2, 4, 8, 12)],
+    }.items():
+        found[name] = {
+            f"{n} radial, l {l}": {
+                "power_spectrum_s": fresh(8, n, l, False)[1],
+                "bispectrum_s": fresh(8, n, l, True)[1] if n <= 4 else None,
+            }
+            for n, l in choices
+        }
+    return found
+
+
+def machine() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    result = {
+        "machine": f"{machine()}, 1 thread",
+        "date": date.today().isoformat(),
+        "versions": {
+            "featomic": featomic.__version__,
+            "ase": ase.__version__,
+            "torch": torch.__version__,
+        },
+        "settings": {"cutoff_A": CUTOFF, "width_A": WIDTH, "radial": SIZE, "lmax": LMAX},
+        "compared": compare(),
+        "growth": growth(),
+    }
+    compared, grown = result["compared"], result["growth"]
+    print(f"values: we take {compared['values']['ours_over_featomic']} times as long as featomic")
+    print(f"with gradients: featomic takes {compared['gradients']['featomic_over_ours']} times as long as we")
+    for column in zip(*grown["atoms"].values(), strict=True):
+        print("{:7d} atoms  {:8.3f} s  peak {:5.0f} MB, of these {:4.0f} MB result".format(*column))
+    print(f"time grows as atoms^{grown['exponent']:.2f}")
+    Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
