@@ -11,6 +11,8 @@ Every figure goes through `show`, which stores it with an alternative text and p
                                              list of plotly figures -> one figure with a slider
     spherical_surface(coefficients, *, lmax=None, irreps=None, shape="radius", resolution=25)
                                              a function on the sphere, coefficients in e3nn's order
+    isosurface(values, *, reach, level=0.4, color="sky", resolution=21)
+                                             a function in space, (n, n, n) values on a cube, as a surface
     irreps_diagram(irreps, *, values=None)   which l and parities a feature holds, how much of each
     learning_curve(table, *, x, y, by=None, x_label=None, y_label=None)
                                              one row per seed; mean, with bars from smallest to largest
@@ -28,6 +30,7 @@ from tutorial_utils.viz.display import show
 from tutorial_utils.viz.spherical import spherical_surface
 from tutorial_utils.viz.structures import Structure, structure
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
+from tutorial_utils.viz.volumes import isosurface
 
 __all__ = [
     "DIVERGING",
@@ -35,6 +38,7 @@ __all__ = [
     "TEMPLATE",
     "Structure",
     "irreps_diagram",
+    "isosurface",
     "learning_curve",
     "show",
     "slider",
