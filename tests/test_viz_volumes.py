@@ -29,8 +29,8 @@ def test_a_fine_cube_is_thinned_and_weighs_little():
     figure = viz.isosurface(torch.tensor(bump(81)), reach=2.0)
     assert len(figure.data[0].value) == 21**3
     assert len(str(compact(figure.to_plotly_json()))) < 60_000
-    assert figure.layout.scene.xaxis.ticktext == ("0", "2 Å")
-    assert figure.layout.scene.xaxis.tickvals == (10, 20)
+    assert figure.layout.scene.xaxis.ticktext == ("0", "1 Å")
+    assert figure.layout.scene.xaxis.tickvals == (10, 15)
 
 
 def test_frames_on_a_slider():

@@ -41,6 +41,10 @@ def isosurface(
     fig = go.Figure(surface, {"template": TEMPLATE, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}})
     fig.update_scenes(aspectmode="cube", camera_projection_type="orthographic")
     for name in "xyz":
-        ticks = {"tickvals": [half, 2 * half], "ticktext": ["0", f"{reach:g} Å"], "range": [0, 2 * half]}
+        ticks = {
+            "tickvals": [half, 1.5 * half],
+            "ticktext": ["0", f"{reach / 2:g} Å"],
+            "range": [0, 2 * half],
+        }
         fig.layout.scene[f"{name}axis"].update(ticks, title=name)
     return fig
