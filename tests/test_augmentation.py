@@ -1,8 +1,6 @@
 """The augmentation experiment turns what it says it turns, keeps its test set apart; its table is whole."""
 
-import importlib.util
-from pathlib import Path
-
+import augmentation as script
 import numpy as np
 import pytest
 import torch
@@ -10,8 +8,6 @@ from scipy.spatial.transform import Rotation
 
 from tutorial_utils import augmentation, datasets, nn
 from tutorial_utils.augmentation import COORDINATES, EQUIVARIANT, NEVER, PATIENT, SCALARS, STEPS
-
-SCRIPT = Path(__file__).parents[1] / "reference_data/augmentation.py"
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +18,6 @@ def ethanol():
 @pytest.fixture(scope="module")
 def table():
     return datasets.load("augmentation")
-
-
-def load_script():
-    spec = importlib.util.spec_from_file_location("augmentation_script", SCRIPT)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    return script
 
 
 def test_turning_turns_forces_with_positions(ethanol):
@@ -105,13 +94,12 @@ def mean(table, model, n, k=1):
 
 def test_the_table_holds_the_whole_grid_of_the_script(table):
     rows = list(zip(*(table[name].tolist() for name in ("model", "n", "k", "seed")), strict=True))
-    script = load_script()
     wanted = [point for seed in script.SEEDS for point in script.points(seed)]
     assert len(script.SEEDS) >= 3 and sorted(rows) == sorted(wanted) and len(set(rows)) == len(rows)
 
 
 def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
-    script, asked = load_script(), []
+    asked = []
 
     def measure(dataset, model, *, n, k, seed):
         asked.append((model, n, k, seed))
