@@ -1,0 +1,135 @@
+"""Potentials to hold a network of tensors against: pairs of atoms only, and invariants that know angles.
+
+=================== ============================== =======================================
+potential           an atom's energy depends on    source
+=================== ============================== =======================================
+`PairPotential`     distances, each on its own     linear in its weights: one least squares
+`AngularNetwork`    distances and angles           a network an element (Behler, Parrinello,
+                                                   doi:10.1103/PhysRevLett.98.146401), of the
+                                                   power spectrum
+=================== ============================== =======================================
+
+Both give energies (graphs, 1) in eV from graphs; `nn.forces` makes forces of them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from tutorial_utils import graphs
+from tutorial_utils.descriptors.environments import element_channels, environments
+from tutorial_utils.descriptors.invariants import power_spectrum
+from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
+from tutorial_utils.nn.baselines import Standardise, perceptron
+
+
+class PairPotential(nn.Module):
+    """E = Σ_i ε(a_i) + ½ Σ_ij φ_ab(r_ij): one function of the distance for each pair of elements."""
+
+    def __init__(self, elements: Sequence[str], radial: Radial):
+        """Build it with all weights zero.
+
+        Args:
+            elements: chemical symbols.
+            radial: functions that φ is made of, and its cutoff.
+        """
+        super().__init__()
+        self.elements, self.radial, many = tuple(elements), radial, len(elements)
+        kind = torch.zeros(many, many, dtype=torch.long)  # of a pair, whichever comes first
+        kind[tuple(torch.triu_indices(many, many))] = torch.arange(many * (many + 1) // 2)
+        self.kind = torch.maximum(kind, kind.T)
+        self.weights = nn.Parameter(torch.zeros(many * (many + 1) // 2, radial.size))
+        self.shift = nn.Parameter(torch.zeros(many))
+
+    def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
+        """Return energies, eV."""
+        channel, kind, r = self._pairs(graph)
+        φ = (self._functions(r.norm(dim=1)) * self.weights[kind]).sum(dim=1)
+        atom = self.shift[channel].index_add(0, graph.edge_index[1], 0.5 * φ)
+        return total(atom, graph)
+
+    def fit(self, graph: Data, *, ridge: float = 1e-6) -> None:
+        """Find the weights by least squares on ``forces``, then the shifts on ``energy``.
+
+        Args:
+            graph: a batch of training frames with ``forces`` (eV/Å) and ``energy`` (eV).
+            ridge: keeps weights that the data do not fix small, as a share of the largest.
+        """
+        channel, kind, r = self._pairs(graph)
+        distance = r.norm(dim=1)
+        slope = torch.func.jvp(self._functions, (distance,), (torch.ones_like(distance),))[1]
+        pulls = (slope[:, None] * (r / distance[:, None])[..., None]).flatten(1)  # (edges, 3 size)
+        atoms, kinds, size = len(graph.pos), len(self.weights), self.radial.size
+        place = graph.edge_index[1] * kinds + kind
+        design = r.new_zeros(atoms * kinds, 3 * size).index_add(0, place, pulls)
+        design = design.reshape(atoms, kinds, 3, size).transpose(1, 2).reshape(3 * atoms, kinds * size)
+        gram = design.T @ design
+        gram += ridge * gram.diagonal().max() * torch.eye(len(gram))
+        with torch.no_grad():
+            weights = torch.linalg.solve(gram, design.T @ graph.forces.reshape(-1))
+            self.weights.copy_(weights.reshape(kinds, size))
+            counts = total(torch.eye(len(self.elements))[channel], graph)
+            rest = graph.energy.reshape(-1, 1) - (self(graph) - counts @ self.shift[:, None])
+            self.shift.copy_((torch.linalg.pinv(counts) @ rest)[:, 0])
+
+    def _pairs(self, graph: Data) -> tuple[Tensor, Tensor, Tensor]:
+        channel = element_channels(graph.atomic_numbers, self.elements)
+        neighbour, centre = graph.edge_index
+        return channel, self.kind[channel[neighbour], channel[centre]], graphs.edge_vectors(graph)
+
+    def _functions(self, r: Float[Tensor, " edges"]) -> Float[Tensor, "edges size"]:
+        return self.radial(r) * smooth_cutoff(r, self.radial.cutoff)[:, None]
+
+
+class AngularNetwork(nn.Module):
+    """E = Σ_i f_a(p_i): for each element a network of the power spectrum of an atom's environment."""
+
+    def __init__(
+        self, elements: Sequence[str], radial: Radial, *, lmax: int = 3, hidden: Sequence[int] = (64, 64)
+    ):
+        """Build it with random weights.
+
+        Args:
+            elements: chemical symbols.
+            radial: orthonormal functions of the distance, and the cutoff.
+            lmax: highest degree; 0 leaves out the angles.
+            hidden: widths of the hidden layers.
+        """
+        super().__init__()
+        self.elements, self.radial, self.lmax = tuple(elements), radial, lmax
+        functions = radial.size * len(elements)
+        inputs = functions * (functions + 1) // 2 * (lmax + 1)
+        self.inputs = Standardise(inputs)
+        self.networks = nn.ModuleList(perceptron(inputs, 1, hidden=hidden) for _ in elements)
+        self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+
+    def features(self, graph: Data) -> Float[Tensor, "atoms inputs"]:
+        """Return the power spectrum of each atom's environment."""
+        c = environments(graph, self.radial, self.lmax, elements=self.elements)
+        return power_spectrum(c.flatten(start_dim=1, end_dim=2))
+
+    def standardise(self, graph: Data) -> None:
+        """Take mean and spread of the inputs and of energies from training frames."""
+        with torch.no_grad():
+            p = self.features(graph)
+            self.inputs.mean, self.inputs.spread = p.mean(dim=0), p.std(dim=0).clamp(min=1e-3 * p.std())
+            self.shift = graph.energy.mean() * graph.num_graphs / len(graph.pos)
+            self.scale = graph.forces.square().mean().sqrt()  # 1 Å times a typical force
+
+    def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
+        """Return energies, eV."""
+        channel, x = element_channels(graph.atomic_numbers, self.elements), self.features(graph)
+        x = self.inputs(x)
+        each = torch.cat([network(x) for network in self.networks], dim=1)  # (atoms, elements)
+        return total(self.shift + self.scale * each.gather(1, channel[:, None])[:, 0], graph)
+
+
+def total(x: Tensor, graph: Data) -> Float[Tensor, "graphs columns"]:
+    """Add up the atoms of each graph."""
+    x = x.reshape(len(x), -1)
+    owner = graph.batch if graph.get("batch") is not None else x.new_zeros(len(x), dtype=torch.long)
+    return x.new_zeros(int(owner.max()) + 1, x.shape[1]).index_add(0, owner, x)
