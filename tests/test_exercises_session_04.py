@@ -75,4 +75,39 @@ WRONG += [
     ("4.2", lambda v: v.reshape(-1)[:9], "l = 0 part fails"),
 ]
 
+# ---- 4.3 and 4.4: hands, and shapes with one power spectrum
+
+
+def triple_product(v, rates=(0.5, 1.0, 2.0)):
+    r = v.norm(dim=1, keepdim=True)
+    a, b, c = ((v * torch.exp(-k * r)).sum(dim=0) for k in rates)
+    return a @ torch.linalg.cross(b, c)
+
+
+def odd_component(v):
+    c = descriptors.project(v, descriptors.SphericalBessel(3, 4.0), 2)
+    return descriptors.bispectrum(c, parity="odd")[3]
+
+
+RIGHT += [
+    ("4.3", triple_product),
+    ("4.3", odd_component),
+    ("4.4", ((0, 1, 4, 6), (0, 1, 3, 7))),
+    ("4.4", [[2, 3, 6, 8], [0, 1, 3, 7]]),
+]
+WRONG += [
+    ("4.3", lambda v: torch.linalg.det(v[:3]), "depends on the order of the neighbours"),
+    ("4.3", lambda v: v.norm(dim=1).sum(), "keeps its sign"),
+    ("4.3", lambda v: triple_product(v, (1.0, 1.0, 2.0)) * 0, "is zero for four clouds"),
+    ("4.3", lambda v: v[:, 0].pow(3).sum(), "A rotation changes your number"),
+    ("4.3", lambda v: triple_product(v) + v.norm(dim=1).sum(), "not by its sign"),
+    ("4.3", lambda v: v.sum(dim=0), "expected one finite number"),
+    ("4.4", ((0, 1, 4, 6), (1, 2, 5, 7)), "turned by 30°"),
+    ("4.4", ((0, 1, 4, 6), (0, 2, 5, 6)), "in a mirror"),
+    ("4.4", ((0, 1, 3, 4), (0, 1, 2, 5)), "power spectra differ"),
+    ("4.4", ((0, 1, 4, 12), (0, 1, 3, 7)), "numbered from 0 to 11"),
+    ("4.4", (0, 1, 4, 6), "two tuples of corners"),
+]
+
+
 TestAnswers = exercise_tests(4, RIGHT, WRONG)

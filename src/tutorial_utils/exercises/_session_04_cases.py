@@ -36,3 +36,9 @@ def cloud(atoms: int, shortest: float, longest: float, *, seed: int = 0) -> Tens
     v = rng.normal(size=(atoms, 3))
     lengths = rng.uniform(shortest, longest, size=(atoms, 1))
     return torch.tensor(v / np.linalg.norm(v, axis=1, keepdims=True) * lengths)
+
+
+def polygon(corners: tuple[int, ...], sides: int) -> Tensor:
+    """Return corners (Å) of a regular polygon, numbered around a circle of 1.5 Å."""
+    angles = 2 * torch.pi * torch.tensor(corners, dtype=torch.float64) / sides
+    return 1.5 * torch.stack([angles.cos(), angles.sin(), 0 * angles], dim=1)

@@ -1,6 +1,7 @@
 """Exercises of session 4: describe local geometry, and get it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -138,3 +139,105 @@ def _ends(answer: Descriptor) -> None:
             "The share of a neighbour ends at 5 Å with a kink: its slope jumps, and so would forces. "
             "Zero at the cutoff is not enough."
         )
+
+
+Number = Callable[[Tensor], Tensor]
+_MIRRORS = {"x → -x": (-1.0, 1.0, 1.0), "inversion": (-1.0, -1.0, -1.0)}
+
+
+@exercise(
+    "4.3",
+    title="A number with a hand",
+    hint=[
+        "A mirror turns the triple product a·(b × c) of three vectors around.",
+        "Three sums over neighbours, each with another weight exp(-k r), are three such vectors.",
+    ],
+)
+def number_with_a_hand(answer: Number) -> str:
+    """Turn, shuffle and reflect chiral clouds; a number that is always zero obeys every law."""
+    clouds = [_cases.cloud(5, 1.0, 3.0, seed=seed) for seed in range(4)]
+    values = torch.stack([_one(answer, v) for v in clouds])
+    size = values.abs().max()
+    if size < 1e-12:
+        raise Wrong(
+            "Your number is zero for four clouds without any mirror, so it says nothing. "
+            "Suspect two equal vectors in one triple product, or a C that is odd in two equal factors."
+        )
+    R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
+    for v, value in zip(clouds, values, strict=True):
+        if (_one(answer, v.flip(0)) - value).abs() > 1e-8 * size:
+            raise Wrong("Your number depends on the order of the neighbours. Suspect v[0], v[1] … by number.")
+        error = (_one(answer, v @ R.T) - value).abs() / size
+        if error > 1e-8:
+            raise Wrong(f"A rotation changes your number (error {error:.1e}). Suspect single coordinates.")
+        for name, signs in _MIRRORS.items():
+            _flips(name, _one(answer, v * torch.tensor(signs)) / size, value / size)
+    return "It tells hands apart, and has to be zero for every shape with a mirror, flat ones included."
+
+
+def _one(answer: Number, v: Tensor) -> Tensor:
+    value = torch.as_tensor(answer(v.clone()))
+    if value.numel() != 1 or not value.isfinite().all():
+        raise Wrong(f"Your function returned {tuple(value.shape)}; expected one finite number.")
+    return value.reshape(()).to(torch.float64)
+
+
+def _flips(name: str, mirrored: Tensor, value: Tensor) -> None:
+    if (mirrored + value).abs() < 1e-8:
+        return
+    if (mirrored - value).abs() < 1e-8:
+        raise Wrong(
+            f"Under {name} your number keeps its sign. Distances and angles are those of the mirror image, "
+            "and so is all that is made of them: a cross product has to come in, or an odd l1 + l2 + l3."
+        )
+    raise Wrong(
+        f"Under {name} your number changes, but not by its sign. Suspect a sum of even and odd parts."
+    )
+
+
+@exercise(
+    "4.4",
+    title="Two chords",
+    hint=[
+        "Collect combinations(range(12), 4) by their sorted intervals, min(b - a, 12 - b + a).",
+        "Every interval from 1 to 6, just once: two different chords of four notes have that.",
+    ],
+)
+def two_chords(answer: Sequence[Sequence[int]]) -> str:
+    """Compare intervals, then shapes up to turns and mirrors, then the power spectra themselves."""
+    try:
+        first, second = (tuple(sorted(int(i) for i in corners)) for corners in answer)
+    except (TypeError, ValueError):
+        raise Wrong("Give two tuples of corners, such as ((0, 1, 3, 4), (0, 1, 2, 5)).") from None
+    for corners in (first, second):
+        if len(set(corners)) < len(corners) or not set(corners) <= set(range(12)):
+            raise Wrong(f"{corners}: corners are numbered from 0 to 11, each at most once.")
+    _not_one_shape(first, second)
+    _same_angles(first, second)
+    radial = descriptors.SphericalBessel(3, 4.0)
+    c, d = (descriptors.project(_cases.polygon(corners, 12), radial, 6) for corners in (first, second))
+    b, e = descriptors.bispectrum(c), descriptors.bispectrum(d)
+    assert torch.allclose(descriptors.power_spectrum(c), descriptors.power_spectrum(d), atol=1e-10)
+    seen = "tells them apart" if (b - e).norm() > 1e-6 * b.norm() else "does not tell them apart either"
+    return f"Two shapes, and one power spectrum: error < 1e-10. The bispectrum {seen}."
+
+
+def _not_one_shape(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    for step in range(12):
+        if second == tuple(sorted((i + step) % 12 for i in first)):
+            raise Wrong(f"The second chord is the first, turned by {30 * step}°: one shape.")
+        if second == tuple(sorted((step - i) % 12 for i in first)):
+            raise Wrong(f"The second chord is the first in a mirror, i → {step} - i: one shape.")
+
+
+def _same_angles(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    if len(first) != len(second):
+        raise Wrong(f"{len(first)} corners and {len(second)}: already the number of neighbours differs.")
+    intervals = [[min(b - a, 12 - b + a) for a, b in combinations(corners, 2)] for corners in (first, second)]
+    for interval in range(1, 7):
+        n, m = (found.count(interval) for found in intervals)
+        if n != m:
+            raise Wrong(
+                f"The angle {30 * interval}° occurs {n} times in the first chord, {m} times in the second: "
+                "their power spectra differ."
+            )
