@@ -13,7 +13,7 @@ from tutorial_utils.descriptors.fourier import harmonics, lengths_and_directions
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
 from tutorial_utils.graphs import SAME_POINT, edge_vectors, to_graph
 
-CHUNK = 4096  # atoms at a time: what is needed beside the result stays small
+CHUNK = 256  # atoms at a time: what is needed beside the result stays in the processor's cache
 
 
 def environments(
