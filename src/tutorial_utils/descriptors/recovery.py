@@ -1,0 +1,253 @@
+"""From invariants back to positions: batched least squares, distances up to symmetry, and ranks.
+
+A description is a function from neighbours (..., n, 3) in Å to invariants (..., D); `spectra` is one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.func import jacfwd, vmap
+
+from tutorial_utils import groups
+from tutorial_utils.descriptors.fourier import project
+from tutorial_utils.descriptors.invariants import bispectrum, power_spectrum
+from tutorial_utils.descriptors.radial import Radial
+
+Description = Callable[[Tensor], Tensor]
+
+DAMPING = 1e-2  # of the first step, in units of the diagonal of JᵀJ
+SOLVED = 1e-8  # relative residual that counts as zero
+
+
+def spectra(
+    vectors: Float[Tensor, "... neighbours 3"],
+    radial: Radial,
+    lmax: int,
+    *,
+    weights: Tensor | None = None,
+    third_order: bool = True,
+) -> Float[Tensor, "... invariants"]:
+    """Return power spectrum and bispectrum of the neighbours (Å), side by side; see `project`."""
+    c = project(vectors, radial, lmax, weights=weights)
+    if not third_order:
+        return power_spectrum(c)
+    return torch.cat([power_spectrum(c), bispectrum(c)], dim=-1)
+
+
+def jacobian(
+    describe: Description, vectors: Float[Tensor, "*batch neighbours 3"]
+) -> Float[Tensor, "*batch invariants 3*neighbours"]:
+    """Return ∂(invariant)/∂(coordinate) (1/Å), by forward differentiation, environment by environment."""
+    flat = vectors.reshape(-1, *vectors.shape[-2:])
+    J = vmap(jacfwd(describe))(flat).flatten(-2)
+    return J.reshape(*vectors.shape[:-2], *J.shape[1:])
+
+
+def rank(describe: Description, vectors: Float[Tensor, "neighbours 3"], *, tolerance: float = 1e-6) -> int:
+    """Return how many directions of motion the invariants feel to first order.
+
+    Singular values of the Jacobian below tolerance times the largest count as zero.
+    """
+    values = torch.linalg.svdvals(jacobian(describe, vectors))
+    return int((values > tolerance * values[0]).sum())
+
+
+def random_starts(
+    number: int, neighbours: int, *, shortest: float, longest: float, rng: np.random.Generator
+) -> Float[Tensor, "number neighbours 3"]:
+    """Return neighbours in random directions, at distances (Å) between the two given."""
+    directions = torch.tensor(rng.normal(size=(number, neighbours, 3)))
+    lengths = torch.tensor(rng.uniform(shortest, longest, size=(number, neighbours, 1)))
+    return directions / directions.norm(dim=-1, keepdim=True) * lengths
+
+
+def symmetric_starts(
+    number: int, neighbours: int, *, shortest: float, longest: float, rng: np.random.Generator
+) -> Float[Tensor, "number neighbours 3"]:
+    """Return unions of orbits of random point groups, at distances (Å) between the two given.
+
+    The group is one of the 32 of crystals. Half of the points lie on an axis or a mirror plane of theirs.
+    """
+    names, found = list(groups.CRYSTALLOGRAPHIC), []
+    while len(found) < number:
+        operations = np.array(groups.crystallographic(str(rng.choice(names))))
+        points = np.zeros((0, 3))
+        while len(points) < neighbours:
+            point = rng.normal(size=3)
+            if rng.random() < 0.5:
+                g = operations[rng.integers(len(operations))]
+                point = np.mean([np.linalg.matrix_power(g, k) @ point for k in range(12)], axis=0)
+            if np.linalg.norm(point) > 1e-6:
+                orbit = np.unique((operations @ point / np.linalg.norm(point)).round(9) + 0.0, axis=0)
+                points = np.concatenate([points, orbit * rng.uniform(shortest, longest)])
+        if len(points) == neighbours:
+            found.append(points)
+    return torch.tensor(np.array(found))
+
+
+def closest(
+    describe: Description, target: Float[Tensor, "invariants"], candidates: Tensor, keep: int
+) -> Float[Tensor, "keep ..."]:
+    """Return the candidates whose invariants come closest to the target's: looking costs less than moving."""
+    return candidates[(describe(candidates) - target).norm(dim=-1).argsort()[:keep]]
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Where each start of `recover` ended, the best fit first.
+
+    Attributes:
+        vectors: (starts, neighbours, 3) | Å.
+        residuals: (starts,) | length of the remaining difference, relative to that of the target.
+        order: (starts,) | which start it was.
+        steps: how many steps were taken.
+    """
+
+    vectors: Float[Tensor, "starts neighbours 3"]
+    residuals: Float[Tensor, "starts"]
+    order: Tensor
+    steps: int
+
+    @property
+    def best(self) -> Float[Tensor, "neighbours 3"]:
+        """The neighbours (Å) whose invariants come closest."""
+        return self.vectors[0]
+
+    @property
+    def solved(self) -> bool:
+        """Whether the invariants of the best are those of the target."""
+        return bool(self.residuals[0] < SOLVED)
+
+
+def recover(
+    describe: Description,
+    target: Float[Tensor, "invariants"],
+    starts: Float[Tensor, "starts neighbours 3"],
+    *,
+    steps: int = 100,
+    stop: int | None = 1,
+    watch: Callable[[Tensor, Tensor], None] | None = None,
+) -> Recovery:
+    """Move neighbours until their invariants are the target's: Levenberg-Marquardt, many starts at once.
+
+    * A step Δ solves (JᵀJ + λ diag JᵀJ) Δ = -Jᵀf, with f the difference relative to the target's length.
+    * Each start has its own λ, divided by 3 after a step that helps, times 3 after one that does not.
+    * A step that does not help is not taken: no residual ever grows.
+    * Start and step turn alike, so a start keeps whatever symmetry it has.
+    * More unknowns for each neighbour may follow its coordinates, if `describe` knows what they are.
+
+    Args:
+        describe: (starts, neighbours, 3) Å -> (starts, invariants).
+        target: (invariants,) of the geometry that is wanted.
+        starts: (starts, neighbours, 3) Å.
+        steps: at most so many.
+        stop: finish when so many starts have a residual below 1e-8; None: take all steps.
+        watch: called after each step with vectors (starts, neighbours, 3) and residuals (starts,).
+
+    Raises:
+        ValueError: for a target that is zero or has another length than what `describe` returns.
+
+    Source: D. W. Marquardt, doi:10.1137/0111030.
+    """
+    x, scale = starts.detach().clone(), target.norm()
+    f = describe(x)
+    if f.shape[1:] != target.shape or not scale > 0:
+        wanted, got = tuple(f.shape[1:]), tuple(target.shape)
+        raise ValueError(f"target: expected {wanted} invariants, not all of them zero, got {got}")
+    f, damping, step = (f - target) / scale, torch.full(x.shape[:1], DAMPING).to(x), 0
+    while step < steps:
+        step += 1
+        trial = x + _move(jacobian(describe, x) / scale, f, damping).reshape(x.shape)
+        ahead = (describe(trial) - target) / scale
+        helps = ahead.norm(dim=1) < f.norm(dim=1)  # False for NaN
+        x, f = torch.where(helps[:, None, None], trial, x), torch.where(helps[:, None], ahead, f)
+        damping = torch.where(helps, damping / 3, damping * 3).clamp(1e-12, 1e8)
+        if watch is not None:
+            watch(x, f.norm(dim=1))
+        if stop is not None and (f.norm(dim=1) < SOLVED).sum() >= stop:
+            break
+    residuals, order = f.norm(dim=1).sort()
+    return Recovery(x[order], residuals, order, step)
+
+
+def _move(
+    J: Float[Tensor, "starts invariants unknowns"],
+    f: Float[Tensor, "starts invariants"],
+    damping: Float[Tensor, "starts"],
+) -> Float[Tensor, "starts unknowns"]:
+    """Solve the damped normal equations of every start."""
+    normal = J.mT @ J
+    diagonal = normal.diagonal(dim1=1, dim2=2)
+    floor = 1e-9 * diagonal.amax(dim=1, keepdim=True) + torch.finfo(J.dtype).tiny
+    normal = normal + torch.diag_embed(damping[:, None] * (diagonal + floor) + floor)
+    return -torch.linalg.solve(normal, (J.mT @ f.unsqueeze(-1))).squeeze(-1)
+
+
+def rmsd(
+    first: Float[Tensor, "neighbours 3"],
+    second: Float[Tensor, "neighbours 3"],
+    *,
+    species: tuple[Tensor, Tensor] | None = None,
+) -> float:
+    """Return the smallest root-mean-square distance (Å) over rotations, reflections and permutations.
+
+    * Two neighbours of the first are laid on each two of the second, also mirrored: a scan of frames.
+    * In each frame the best assignment is found, then the best rotation for it, then both once more.
+    * Exact for equal environments; an upper bound for different ones.
+
+    Args:
+        first: (neighbours, 3) Å.
+        second: (neighbours, 3) Å.
+        species: one number for each neighbour of the first and of the second; only equals are assigned.
+
+    Raises:
+        ValueError: for different shapes or numbers of a species.
+
+    Source: W. Kabsch, doi:10.1107/S0567739476001873.
+    """
+    if first.shape != second.shape or first.ndim != 2 or first.shape[-1] != 3:
+        shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
+        raise ValueError(f"first, second: expected the same (neighbours, 3) in Å, got {shapes}")
+    a, b = first.detach().cpu().numpy(), second.detach().cpu().numpy()
+    forbidden = np.zeros((len(a), len(a)))
+    if species is not None:
+        one, two = (np.asarray(kinds) for kinds in species)
+        if not np.array_equal(np.sort(one), np.sort(two)):
+            raise ValueError(f"species: expected the same numbers of each, got {one} and {two}")
+        forbidden = 1e6 * (one[:, None] != two)
+    squares = [_fit(a @ R.T, b, forbidden) for R in _frames(a, b)]
+    return float(np.sqrt(max(min(squares), 0.0) / len(a)))
+
+
+def _frames(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return orthogonal matrices (frames, 3, 3) that lay two neighbours in a on each two in b."""
+    i, j = np.unravel_index(np.linalg.norm(np.cross(a[:, None], a), axis=-1).argmax(), (len(a), len(a)))
+    k, l = np.indices((len(b), len(b))).reshape(2, -1)
+    here, there = _axes(a[[i]], a[[j]])[0], _axes(b[k], b[l])
+    mirror = np.diag([1.0, 1.0, -1.0])
+    return np.concatenate([there @ here.T, there @ mirror @ here.T])
+
+
+def _axes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Return right-handed axes (pairs, 3, 3) in columns: along u, then towards v, or anywhere if in line."""
+    x = u / np.maximum(np.linalg.norm(u, axis=-1, keepdims=True), 1e-12)
+    in_line = np.linalg.norm(np.cross(x, v), axis=-1, keepdims=True) < 1e-6
+    v = np.where(in_line, np.eye(3)[np.abs(x).argmin(-1)], v)
+    y = v - (x * v).sum(-1, keepdims=True) * x
+    y /= np.linalg.norm(y, axis=-1, keepdims=True)
+    return np.stack([x, y, np.cross(x, y)], axis=-1)
+
+
+def _fit(a: np.ndarray, b: np.ndarray, forbidden: np.ndarray) -> float:
+    """Return the sum of squares (Å²) after assignment, rotation, assignment, rotation from this frame."""
+    for _ in range(2):
+        squares = ((a[:, None] - b) ** 2).sum(-1)
+        _, order = linear_sum_assignment(squares + forbidden)
+        U, _, V = np.linalg.svd(a.T @ b[order])
+        a = a @ U @ V
+    return float(((a - b[order]) ** 2).sum())
