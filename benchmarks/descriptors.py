@@ -4,14 +4,16 @@ Both compute the same numbers (the first thing that is checked) of the same crys
 With gradients the task is that of a force field: the derivative of a weighted sum of all components with
 respect to all positions; featomic gives the derivatives of all components, which are then contracted.
 Run it with ``make bench`` or ``python benchmarks/descriptors.py``; it prints ratios, and stores them beside
-itself. Processor time, the shortest of rounds that take turns; memory is the peak of a process of its own.
+itself. With --store it also writes the table that session 4 shows (dataset `descriptor_speed`).
+Processor time, the shortest of rounds that take turns; memory is the peak of a process of its own.
 """
 
+import argparse
+import hashlib
 import json
 import multiprocessing
 import os
 import platform
-import resource
 import time
 from collections.abc import Callable
 from datetime import date
@@ -31,6 +33,7 @@ from tutorial_utils import descriptors
 from tutorial_utils.graphs import to_graph
 
 CUTOFF, WIDTH, SIZE, LMAX = 5.0, 0.35, 8, 6  # Å, Å, radial functions, degrees; about 44 neighbours an atom
+TABLE = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/descriptor_speed.json"
 REPEATS = (6, 9, 14, 20, 30)  # cubic cells of four atoms along each axis: 864 to 108,000 atoms
 
 
@@ -105,39 +108,29 @@ def compare() -> dict[str, object]:
     large, small = crystal(8), crystal(4)
     smeared, calculator = functions(), peer()
     number, factor = in_order(calculator, smeared)
+    w = np.random.default_rng(0).normal(size=len(number))  # in featomic's order
+    weights = torch.zeros(len(set(number))).index_add(0, torch.tensor(number), torch.tensor(factor * w))
     theirs = np.asarray(calculator.compute([small]).block().values)
     difference = np.abs(soap(small, smeared).numpy()[:, number] * factor - theirs).max()
-    theirs_weights = np.random.default_rng(0).normal(size=len(number))
-    weights = torch.zeros(len(set(number))).index_add(
-        0, torch.tensor(number), torch.tensor(factor * theirs_weights)
-    )
     ours = gradient(small, smeared, weights).numpy()
-    slope = np.abs(ours - peer_gradient(small, calculator, theirs_weights)).max() / np.abs(ours).max()
+    slope = np.abs(ours - peer_gradient(small, calculator, w)).max() / np.abs(ours).max()
     assert difference < 1e-6 and slope < 1e-5, (difference, slope)
-    values = rounds(
-        {"ours": lambda: soap(large, smeared), "featomic": lambda: calculator.compute([large])}, 7
-    )
-    gradients = rounds(
-        {
-            "ours": lambda: gradient(small, smeared, weights),
-            "featomic": lambda: peer_gradient(small, calculator, theirs_weights),
-        },
-        5,
-    )
+    values = {"ours": lambda: soap(large, smeared), "featomic": lambda: calculator.compute([large])}
+    gradients = {
+        "ours": lambda: gradient(small, smeared, weights),
+        "featomic": lambda: peer_gradient(small, calculator, w),
+    }
     return {
         "largest_difference": float(f"{difference:.1g}"),
         "relative_difference_of_gradients": float(f"{slope:.1g}"),
-        "values": {
-            "atoms": len(large),
-            **values,
-            "ours_over_featomic": round(values["ours"] / values["featomic"], 2),
-        },
-        "gradients": {
-            "atoms": len(small),
-            **gradients,
-            "featomic_over_ours": round(gradients["featomic"] / gradients["ours"], 2),
-        },
+        "values": {"atoms": len(large), **ratio(rounds(values, 9))},
+        "gradients": {"atoms": len(small), **ratio(rounds(gradients, 7))},
     }
+
+
+def ratio(seconds: dict[str, float]) -> dict[str, float]:
+    """Add how many times our time featomic takes."""
+    return {**seconds, "featomic_over_ours": round(seconds["featomic"] / seconds["ours"], 2)}
 
 
 def measure(repeats: int, size: int, lmax: int, bispectrum: bool) -> tuple[int, float, float, float]:
@@ -146,7 +139,8 @@ def measure(repeats: int, size: int, lmax: int, bispectrum: bool) -> tuple[int, 
     torch.set_default_dtype(torch.float64)
     atoms, smeared = crystal(repeats), functions(size, lmax)
     soap(crystal(2), smeared)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of memory so far
+    before = memory("VmRSS")
     start = time.process_time()
     with torch.no_grad():
         if bispectrum:
@@ -155,8 +149,14 @@ def measure(repeats: int, size: int, lmax: int, bispectrum: bool) -> tuple[int, 
         else:
             result = soap(atoms, smeared)
     seconds = time.process_time() - start
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = memory("VmHWM") - before
     return len(atoms), float(f"{seconds:.3g}"), round(peak), round(result.nbytes / 2**20)
+
+
+def memory(name: str) -> float:
+    """Memory of the process in MB: VmRSS now, VmHWM at its peak."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def fresh(*arguments: object) -> tuple[int, float, float, float]:
@@ -195,7 +195,38 @@ def machine() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+def store(result: dict) -> None:
+    """Write the table that session 4 shows: one row a measurement."""
+    grown, compared = result["growth"], result["compared"]
+    rows = [
+        ("atoms", f"{atoms}", seconds, megabytes)
+        for atoms, seconds, megabytes, _ in zip(*grown["atoms"].values(), strict=True)
+    ]
+    for task in ("values", "gradients"):
+        rows += [(task, who, compared[task][who], 0) for who in ("ours", "featomic")]
+    names = ("series", "setting", "seconds", "peak_MB")
+    columns = {name: [row[k] for row in rows] for k, name in enumerate(names)}
+    columns["machine"] = [result["machine"]] * len(rows)
+    columns["date"] = [result["date"]] * len(rows)
+    lines = ",\n ".join(f'"{name}": {json.dumps(values)}' for name, values in columns.items())
+    TABLE.write_text("{\n " + lines + "\n}\n")
+    print(f"wrote {TABLE.name}; sha256 for its card: {hashlib.sha256(TABLE.read_bytes()).hexdigest()}")
+
+
+def report(result: dict) -> None:
+    """Print ratios and growth."""
+    compared, grown = result["compared"], result["growth"]
+    print(f"values: featomic takes {compared['values']['featomic_over_ours']} times as long as we")
+    print(f"with gradients: {compared['gradients']['featomic_over_ours']} times as long")
+    for column in zip(*grown["atoms"].values(), strict=True):
+        print("{:7d} atoms  {:8.3f} s  peak {:5.0f} MB, of these {:4.0f} MB result".format(*column))
+    print(f"time grows as atoms^{grown['exponent']:.2f}")
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", action="store_true", help="write the table that the course shows")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     result = {
@@ -210,13 +241,10 @@ def main() -> None:
         "compared": compare(),
         "growth": growth(),
     }
-    compared, grown = result["compared"], result["growth"]
-    print(f"values: we take {compared['values']['ours_over_featomic']} times as long as featomic")
-    print(f"with gradients: featomic takes {compared['gradients']['featomic_over_ours']} times as long as we")
-    for column in zip(*grown["atoms"].values(), strict=True):
-        print("{:7d} atoms  {:8.3f} s  peak {:5.0f} MB, of these {:4.0f} MB result".format(*column))
-    print(f"time grows as atoms^{grown['exponent']:.2f}")
+    report(result)
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    if arguments.store:
+        store(result)
 
 
 if __name__ == "__main__":

@@ -138,6 +138,18 @@ _CARDS = (
         sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
     ),
     Card(
+        name="descriptor_speed",
+        what=(
+            "SOAP on one thread: time and peak memory by number of atoms (series atoms, the setting), and the "
+            "times of this package and of featomic for values and for gradients."
+        ),
+        units={"series": "", "setting": "", "seconds": "s", "peak_MB": "MB", "machine": "", "date": ""},
+        licence=DATA_LICENCE,
+        made_by="benchmarks/descriptors.py",
+        file="descriptor_speed.json",
+        sha256="937533cb460756f912cf8112e13204e5647d85424e16fa51595b965f552e5fab",
+    ),
+    Card(
         name="silicon_md_published",
         what=(
             "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
@@ -224,6 +236,30 @@ _CARDS = (
         made_by="reference_data/alloys.py",
         file="alloys_eam.npz",
         sha256="729fc4bd0f2fa122bd9bd9c83f97519b629425b3fa34d8197c8e59ea9657e77a",
+        reference="https://doi.org/10.1103/PhysRevB.69.144113",
+    ),
+    Card(
+        name="phases",
+        what=(
+            "Crystals and liquids from molecular dynamics in periodic boxes: six metals at five temperatures, "
+            "copper as it freezes, copper with a stacking fault, silicon as crystal, as melt and as it melts. "
+            "Embedded-atom and Stillinger-Weber potentials, positions rounded to 0.001 Å. cna: common "
+            "neighbour analysis of each atom (1 fcc, 2 hcp, 3 bcc, 4 icosahedral, 5 other; 0 not done)."
+        ),
+        units={
+            "positions": "Å",
+            "system": "",
+            "phase": "",
+            "temperature": "K",
+            "melting_point": "K",
+            "time": "ps",
+            "cna": "",
+            "cna_quenched": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phases.py",
+        file="phases.npz",
+        sha256="b173d7cd2cefd3a212b9923d77e4bf8ff2a9fbc2c0cd4e033e74fccb50a1eda1",
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
 )
