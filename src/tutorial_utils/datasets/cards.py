@@ -140,8 +140,8 @@ _CARDS = (
     Card(
         name="descriptor_speed",
         what=(
-            "SOAP on one thread: time and peak memory by number of atoms (series atoms, the setting), and the "
-            "times of this package and of featomic for values and for gradients."
+            "SOAP on one thread: time and peak memory by number of atoms (series atoms, the setting), and "
+            "the times of this package and of featomic for values and for gradients."
         ),
         units={"series": "", "setting": "", "seconds": "s", "peak_MB": "MB", "machine": "", "date": ""},
         licence=DATA_LICENCE,
@@ -241,8 +241,8 @@ _CARDS = (
     Card(
         name="phases",
         what=(
-            "Crystals and liquids from molecular dynamics in periodic boxes: six metals at five temperatures, "
-            "copper as it freezes, copper with a stacking fault, silicon as crystal, as melt and as it melts. "
+            "Crystals and liquids from molecular dynamics, periodic boxes: six metals at five temperatures, "
+            "copper as it freezes, copper with a stacking fault, silicon as crystal, melt, and as it melts. "
             "Embedded-atom and Stillinger-Weber potentials, positions rounded to 0.001 Å. cna: common "
             "neighbour analysis of each atom (1 fcc, 2 hcp, 3 bcc, 4 icosahedral, 5 other; 0 not done)."
         ),
