@@ -73,7 +73,8 @@ def symmetric_starts(
 
     The group is one of the 32 of crystals. Half of the points lie on an axis or a mirror plane of theirs.
     """
-    names, found = list(groups.CRYSTALLOGRAPHIC), []
+    names = list(groups.CRYSTALLOGRAPHIC)
+    found: list[np.ndarray] = []
     while len(found) < number:
         operations = np.array(groups.crystallographic(str(rng.choice(names))))
         points = np.zeros((0, 3))
@@ -210,6 +211,16 @@ def rmsd(
 
     Source: W. Kabsch, doi:10.1107/S0567739476001873.
     """
+    return (align(first, second, species=species) - second).pow(2).sum(1).mean().sqrt().item()
+
+
+def align(
+    first: Float[Tensor, "neighbours 3"],
+    second: Float[Tensor, "neighbours 3"],
+    *,
+    species: tuple[Tensor, Tensor] | None = None,
+) -> Float[Tensor, "neighbours 3"]:
+    """Return the first environment turned, maybe reflected, and in the order of the second; see `rmsd`."""
     if first.shape != second.shape or first.ndim != 2 or first.shape[-1] != 3:
         shapes = f"{tuple(first.shape)} and {tuple(second.shape)}"
         raise ValueError(f"first, second: expected the same (neighbours, 3) in Å, got {shapes}")
@@ -220,8 +231,8 @@ def rmsd(
         if not np.array_equal(np.sort(one), np.sort(two)):
             raise ValueError(f"species: expected the same numbers of each, got {one} and {two}")
         forbidden = 1e6 * (one[:, None] != two)
-    squares = [_fit(a @ R.T, b, forbidden) for R in _frames(a, b)]
-    return float(np.sqrt(max(min(squares), 0.0) / len(a)))
+    laid = [_laid(a @ R.T, b, forbidden) for R in _frames(a, b)]
+    return torch.from_numpy(min(laid, key=lambda x: ((x - b) ** 2).sum())).to(second)
 
 
 def _frames(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -243,11 +254,11 @@ def _axes(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.stack([x, y, np.cross(x, y)], axis=-1)
 
 
-def _fit(a: np.ndarray, b: np.ndarray, forbidden: np.ndarray) -> float:
-    """Return the sum of squares (Å²) after assignment, rotation, assignment, rotation from this frame."""
+def _laid(a: np.ndarray, b: np.ndarray, forbidden: np.ndarray) -> np.ndarray:
+    """Return a after assignment, rotation, assignment, rotation from this frame, in the order of b."""
     for _ in range(2):
         squares = ((a[:, None] - b) ** 2).sum(-1)
-        _, order = linear_sum_assignment(squares + forbidden)
-        U, _, V = np.linalg.svd(a.T @ b[order])
-        a = a @ U @ V
-    return float(((a - b[order]) ** 2).sum())
+        order = linear_sum_assignment((squares + forbidden).T)[1]
+        U, _, V = np.linalg.svd(a[order].T @ b)
+        a, forbidden = a[order] @ U @ V, forbidden[order]
+    return a
