@@ -29,6 +29,7 @@ WORKER = Path(__file__).parent / "gpaw_worker.py"
 SYSTEM_PYTHON = "/usr/bin/python3"
 FIRST_ROW = {"H", "B", "C", "N", "O", "F"}  # hard setups: a higher plane-wave cutoff
 DISPLACEMENT = 0.015  # Å
+TIMEOUT = 24 * 3600  # seconds on the clock: a busy machine gives an idle-priority job a tenth of its time
 
 
 def catalogue():
@@ -75,7 +76,7 @@ def evaluate(cells, metal):
         "metal": metal,
     }
     run = subprocess.run(
-        [SYSTEM_PYTHON, WORKER], input=json.dumps(job), capture_output=True, text=True, timeout=3600
+        [SYSTEM_PYTHON, WORKER], input=json.dumps(job), capture_output=True, text=True, timeout=TIMEOUT
     )
     if run.returncode:
         raise RuntimeError(run.stderr[-400:])
