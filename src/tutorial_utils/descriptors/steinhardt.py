@@ -22,12 +22,7 @@ from tutorial_utils.graphs import edge_vectors
 
 
 class Steinhardt(NamedTuple):
-    """Bond orders of each atom.
-
-    Attributes:
-        q: (atoms, degrees) | q_l, between 0 and 1.
-        w: (atoms, degrees) | normalised w_l, between -1 and 1.
-    """
+    """Bond orders of each atom, both (atoms, degrees): q_l lies between 0 and 1, normalised w_l within ±1."""
 
     q: Tensor
     w: Tensor
