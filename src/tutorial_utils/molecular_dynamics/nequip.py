@@ -9,8 +9,10 @@ Source: NequIP (doi:10.1038/s41467-022-29939-5).
 
 import hashlib
 import os
+import pickletools
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -118,6 +120,7 @@ def _trainer(epochs: int) -> dict:
         "_target_": "lightning.Trainer",
         "accelerator": "cpu",
         "max_epochs": epochs,
+        "check_val_every_n_epoch": max(1, epochs // 100),
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "log_every_n_steps": 1,
@@ -209,7 +212,7 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
 
     Returns:
         The compiled model, in the user's cache folder: it is compiled once for each model, target, processor
-        and version of torch and NequIP.
+        and version of torch and NequIP. A training repeated in another folder gives the same model.
 
     Raises:
         ValueError: if there is no such file.
@@ -218,7 +221,7 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
     model = Path(model).resolve()
     if not model.is_file():
         raise ValueError(f"model: there is no file {model}; run train first")
-    parts = [hashlib.sha256(model.read_bytes()).hexdigest(), target, torch.__version__]
+    parts = [_content(model), target, torch.__version__]
     parts += [metadata.version("nequip"), str(sorted(torch.cpu.get_capabilities().items()))]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     compiled = cache() / f"{key}.nequip.pt2"
@@ -229,6 +232,22 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
         _command("compile", str(model), str(unfinished), *options, log=compiled.with_suffix(".log"))
         unfinished.replace(compiled)
     return compiled
+
+
+def _content(model: Path) -> str:
+    """Summarise a checkpoint or package; of a checkpoint all but the folders it was made in."""
+    if model.suffix != ".ckpt":
+        return hashlib.sha256(model.read_bytes()).hexdigest()
+    summary = hashlib.sha256()
+    with zipfile.ZipFile(model) as archive:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name.endswith("/data.pkl"):  # listed, not loaded
+                steps = [(step.name, value) for step, value, _ in pickletools.genops(content)]
+                content = repr([step for step in steps if not os.path.isabs(str(step[1]))]).encode()
+            if not name.endswith("serialization_id"):  # a checksum of the others
+                summary.update(name.split("/", 1)[1].encode() + content)
+    return summary.hexdigest()
 
 
 def calculator(checkpoint: str | Path) -> Calculator:

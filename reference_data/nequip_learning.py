@@ -1,0 +1,172 @@
+"""Learning curves of ethanol's forces: NequIP with l = 0, 1, 2, a wide l = 0, and plain potentials.
+
+Makes src/tutorial_utils/datasets/bundled/nequip_learning.json (dataset `nequip_learning`). Run with
+
+    OMP_NUM_THREADS=1 python reference_data/nequip_learning.py
+
+It saves as it goes, in reference_data/raw: stopped and started again it continues.
+
+All NequIP models see the same frames in the same number of steps; test frames are the same for all. The wide
+model has l = 0 and four times the features, and with them more weights than l = 2.
+"""
+
+import itertools
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase.calculators.singlepoint import SinglePointCalculator
+from files import read_table, report, write_table
+
+from tutorial_utils import datasets, graphs, nn, training
+from tutorial_utils.descriptors.radial import SphericalBessel
+from tutorial_utils.molecular_dynamics import nequip
+from tutorial_utils.molecular_dynamics.baselines import AngularNetwork, PairPotential
+
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/nequip_learning.json"
+RAW = ROOT / "reference_data/raw/nequip_learning.json"
+COLUMNS = ("model", "frames", "seed", "energy_mae", "force_mae", "weights", "seconds")
+FRAMES, SEEDS = (10, 30, 100, 300), (0, 1, 2)
+ELEMENTS, CUTOFF, STEPS, BATCH = ["C", "H", "O"], 4.0, 2000, 5
+TEST, VALID = 100, 20  # frames
+NEQUIP = {
+    "NequIP, l = 0": {"l_max": 0, "features": 16},
+    "NequIP, l = 0, wide": {"l_max": 0, "features": 64},
+    "NequIP, l ≤ 1": {"l_max": 1, "features": 16},
+    "NequIP, l ≤ 2": {"l_max": 2, "features": 16},
+}
+ZERO, PAIRS, ANGLES = "mean force", "pairs of atoms", "distances and angles"
+
+
+def frames() -> list:
+    """Return the labelled frames of the dataset."""
+    dataset = datasets.load("ethanol_pbe0")
+    for atoms, energy, forces in zip(dataset.structures, dataset["energy"], dataset["forces"], strict=True):
+        atoms.calc = SinglePointCalculator(atoms, energy=float(energy), forces=forces)
+    return dataset.structures
+
+
+def split(count: int, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose training, validation and test frames; the test frames do not depend on the seed."""
+    order = np.random.default_rng(0).permutation(count)
+    rest = np.random.default_rng(seed + 1).permutation(order[TEST + VALID :])
+    if len(rest) < number:
+        raise ValueError(f"number: expected up to {len(rest)} training frames, got {number}")
+    return rest[:number], order[TEST : TEST + VALID], order[:TEST]
+
+
+def train_nequip(model: str, parts: list[list], seed: int) -> dict[str, float]:
+    """Train by NequIP's own commands; return errors on the test frames."""
+    folder = Path(tempfile.mkdtemp(prefix="nequip-"))
+    train, valid, test = parts
+    nequip.write_frames(folder / "train.xyz", train)
+    nequip.write_frames(folder / "valid.xyz", valid)
+    config = nequip.config(
+        folder / "train.xyz",
+        folder / "valid.xyz",
+        elements=ELEMENTS,
+        cutoff=CUTOFF,
+        epochs=STEPS // (len(train) // BATCH),
+        batch_size=BATCH,
+        seed=seed,
+        **NEQUIP[model],
+    )
+    checkpoint = nequip.train(config, folder / "run")
+    calculator = nequip.calculator(checkpoint)
+    weights = sum(p.numel() for p in calculator.model.parameters())
+    errors = nequip.errors(calculator, test)
+    shutil.rmtree(folder)
+    return {"energy_mae": errors["energy"], "force_mae": errors["forces"], "weights": weights}
+
+
+def as_graphs(some: list) -> list:
+    """Return graphs with energy and forces."""
+    return [
+        graphs.to_graph(
+            atoms,
+            CUTOFF,
+            system={"energy": torch.tensor(atoms.get_potential_energy())},
+            atom={"forces": torch.tensor(atoms.get_forces())},
+        )
+        for atoms in some
+    ]
+
+
+def train_plain(model: str, parts: list[list], seed: int) -> dict[str, float]:
+    """Fit one of the plain potentials."""
+    torch.manual_seed(seed)
+    train, valid, test = (as_graphs(part) for part in parts)
+    batch, known = graphs.batch(test), graphs.batch(train)
+    if model == ZERO:
+        energy, forces = known.energy.mean().expand(len(test)), torch.zeros_like(batch.forces)
+        return errors(energy, forces, batch, 0)
+    if model == PAIRS:
+        potential = PairPotential(ELEMENTS, SphericalBessel(16, CUTOFF))
+        potential.fit(known)
+    else:
+        potential = AngularNetwork(ELEMENTS, SphericalBessel(5, CUTOFF))
+        potential.standardise(known)
+        follow_forces(potential, train, valid, seed)
+    weights = sum(p.numel() for p in potential.parameters())
+    return errors(potential(batch)[:, 0].detach(), nn.forces(potential, batch).detach(), batch, weights)
+
+
+def follow_forces(potential: AngularNetwork, train: list, valid: list, seed: int) -> None:
+    """Train on energies and forces, as many steps as NequIP."""
+
+    def loss(model, batch):
+        difference = (nn.forces(model, batch) - batch.forces) / model.scale
+        energy = (model(batch)[:, 0] - batch.energy) / 9 / model.scale
+        return difference.square().mean() + energy.square().mean()
+
+    for rate, share in ((2e-3, 0.7), (2e-4, 0.3)):
+        training.fit(
+            potential,
+            loss,
+            train=train,
+            valid=valid,
+            epochs=STEPS,
+            max_steps=round(share * STEPS),
+            batch_size=BATCH,
+            learning_rate=rate,
+            seed=seed,
+            quiet=True,
+        )
+
+
+def errors(energy, forces, batch, weights: int) -> dict[str, float]:
+    """Return mean absolute errors: energy (eV an atom), forces (eV/Å a component)."""
+    return {
+        "energy_mae": ((energy - batch.energy).abs().mean() / 9).item(),
+        "force_mae": (forces - batch.forces).abs().mean().item(),
+        "weights": weights,
+    }
+
+
+def main() -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    labelled, rows = frames(), read_table(RAW, COLUMNS)
+    done = {tuple(row[:3]) for row in rows}
+    for seed, number, model in itertools.product(SEEDS, FRAMES, (ZERO, PAIRS, ANGLES, *NEQUIP)):
+        if (model, number, seed) in done:
+            continue
+        start = time.time()
+        parts = [[labelled[i] for i in part] for part in split(len(labelled), number, seed)]
+        found = (train_nequip if model in NEQUIP else train_plain)(model, parts, seed)
+        seconds = round(time.time() - start)
+        rows.append([model, number, seed, *(found[key] for key in COLUMNS[3:6]), seconds])
+        write_table(RAW, COLUMNS, rows)
+        print(
+            f"{model}, {number} frames, seed {seed}: {found['force_mae']:.3f} eV/Å, {seconds} s", flush=True
+        )
+    write_table(OUTPUT, COLUMNS, rows)
+    report(OUTPUT)
+
+
+if __name__ == "__main__":
+    main()
