@@ -1,10 +1,12 @@
 """Exercises of session 4: correct answers pass, typical mistakes get the message that names them."""
 
+import numpy as np
 import torch
 from e3nn import o3
 from exercise_answers import exercise_tests
 
-from tutorial_utils import descriptors
+from tutorial_utils import descriptors, graphs, groups
+from tutorial_utils.descriptors import recovery
 
 RIGHT, WRONG = [], []
 
@@ -109,5 +111,123 @@ WRONG += [
     ("4.4", (0, 1, 4, 6), "two tuples of corners"),
 ]
 
+
+# ---- 4.5 and 4.6: symmetric sites
+
+
+def _motions(v, G):
+    trace = G.diagonal(dim1=1, dim2=2).sum(-1)
+    return ((torch.einsum("gij,nj->gni", G, v) - v).norm(dim=-1) < 1e-6).sum(1) * trace, trace
+
+
+def right_felt(v, G):
+    motions, trace = _motions(v, G)
+    return round((motions - torch.linalg.det(G) * trace).mean().item())
+
+
+def felt_by_singular_values(v, G):
+    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
+
+
+def felt_with_rotations(v, G):
+    return round(_motions(v, G)[0].mean().item())
+
+
+def felt_minus_three(v, G):
+    return felt_with_rotations(v, G) - 3
+
+
+def felt_without_permutation(v, G):
+    trace = _motions(v, G)[1]
+    return round((len(v) * trace - torch.linalg.det(G) * trace).mean().item())
+
+
+def felt_polar(v, G):
+    motions, trace = _motions(v, G)
+    return round((motions - trace).mean().item())
+
+
+def felt_sum(v, G):
+    return _motions(v, G)[0].sum().item() / 7
+
+
+def orbits_of(name, share=slice(None)):
+    def regular(number, rng):
+        points = recovery.random_starts(number, 1, shortest=1.0, longest=2.5, rng=rng)[:, 0]
+        return torch.einsum("gij,sj->sgi", torch.tensor(np.array(groups.molecular(name)))[share], points)
+
+    return regular
+
+
+def anywhere(number, rng):
+    return recovery.random_starts(number, 8, shortest=1.0, longest=2.5, rng=rng)
+
+
+def on_the_axis(number, rng):
+    return torch.tensor([0.0, 0, 1]).expand(number, 8, 3) * torch.tensor(rng.uniform(1, 2, (number, 1, 1)))
+
+
+def all_equal(number, rng):
+    return orbits_of("D4")(1, rng).expand(number, 8, 3)
+
+
+# ---- 4.7: phases
+
+
+def phase_box(atoms):
+    atoms = atoms.copy()
+    unit = (atoms.get_volume() / len(atoms)) ** (1 / 3)
+    atoms.set_cell(atoms.cell.array / unit, scale_atoms=True)
+    return atoms
+
+
+def averaged_bond_orders(atoms):
+    graph = graphs.to_graph(phase_box(atoms), 1.45)
+    return torch.cat(descriptors.steinhardt(graph, (4, 6), averaged=True), 1)
+
+
+def noisy_bond_orders(atoms):
+    return torch.cat(descriptors.steinhardt(graphs.to_graph(phase_box(atoms), 1.45), (4, 6)), 1)
+
+
+def fixed_cutoff(atoms):
+    return descriptors.steinhardt(graphs.to_graph(atoms, 3.6), (4, 6), averaged=True).q
+
+
+def coefficients(atoms):
+    graph = graphs.to_graph(phase_box(atoms), 1.45)
+    return descriptors.environments(
+        graph, descriptors.SphericalBessel(1, 1.45), 1, elements=["Cu", "Ag", "Mg", "Co", "Fe", "W"]
+    ).sum(1)[:, 0]
+
+
+def list_order(atoms):
+    x = averaged_bond_orders(atoms)
+    return x.cumsum(0) / torch.arange(1, len(x) + 1)[:, None]
+
+
+RIGHT += [
+    ("4.5", right_felt),
+    ("4.5", felt_by_singular_values),
+    ("4.6", orbits_of("D4")),
+    ("4.7", averaged_bond_orders),
+]
+WRONG += [
+    ("4.5", felt_with_rotations, "no invariant feels a rotation"),
+    ("4.5", felt_minus_three, "subtract three rotations"),
+    ("4.5", felt_without_permutation, "moves it to another's place"),
+    ("4.5", felt_polar, "axial"),
+    ("4.5", lambda v, G: 3 * len(v) - 3, "only feels A1"),
+    ("4.5", felt_sum, "a rank is whole"),
+    ("4.6", anywhere, "Suspect the symmetry"),
+    ("4.6", orbits_of("D4h"), "expected 16 starts"),
+    ("4.6", on_the_axis, "on one point"),
+    ("4.6", all_equal, "sixteen walks of one walker"),
+    ("4.7", noisy_bond_orders, "take the mean over neighbours"),
+    ("4.7", fixed_cutoff, "change of density"),
+    ("4.7", coefficients, "rotation changes your numbers"),
+    ("4.7", list_order, "permutation changes"),
+]
 
 TestAnswers = exercise_tests(4, RIGHT, WRONG)

@@ -5,11 +5,13 @@ from itertools import combinations
 
 import numpy as np
 import torch
+from ase import Atoms
 from e3nn import o3
 from torch import Tensor
 
-from tutorial_utils import descriptors, groups, symmetry
+from tutorial_utils import datasets, descriptors, groups, symmetry
 from tutorial_utils.exercises import _session_04_cases as _cases
+from tutorial_utils.exercises import _session_04_recovery  # noqa: F401  # registers 4.5 and 4.6
 from tutorial_utils.exercises.engine import Wrong, exercise
 
 _SITES = {"fcc": "Oh", "bcc": "Oh", "hcp": "D3h", "diamond": "Td"}
@@ -241,3 +243,62 @@ def _same_angles(first: tuple[int, ...], second: tuple[int, ...]) -> None:
                 f"The angle {30 * interval}° occurs {n} times in the first chord, {m} times in the second: "
                 "their power spectra differ."
             )
+
+
+PHASES = ("fcc", "hcp", "bcc", "liquid")
+
+
+@exercise(
+    "4.7",
+    title="Four numbers for a phase",
+    hint=[
+        "Steinhardt's q4, q6, w4, w6 are four numbers. Which graph, and averaged or not?",
+        "scaled(atoms) makes the cutoff the same for all metals; averaged(c, graph) quietens the noise.",
+    ],
+)
+def four_numbers(answer: Callable[[Atoms], Tensor]) -> str:
+    """Try the laws on hot silver, then fit on three metals and test on three others."""
+    frames = datasets.load("phases")
+    chosen = _cases.warm_frames(frames)
+    hot = frames.structures[next(n for n in chosen if frames.structures[n].symbols[0] == "Ag")]
+    reference = _invariants(answer, hot)
+    _obey(answer, hot, reference)
+    x = {n: _invariants(answer, frames.structures[n]) for n in chosen}
+    accuracy, worst = _cases.unseen_metals(frames, x, PHASES)
+    if accuracy < 0.95:
+        raise Wrong(
+            f"All laws hold, but only {accuracy:.0%} of the atoms of unseen metals are right; often {worst}. "
+            "Suspect heat: take the mean over neighbours before the invariants, not after, or choose others."
+        )
+    return f"{accuracy:.1%} of the atoms of three unseen metals, with {reference.shape[1]} numbers each."
+
+
+def _invariants(answer: Callable[[Atoms], Tensor], atoms: Atoms) -> Tensor:
+    x = torch.as_tensor(answer(atoms.copy()))
+    if x.ndim != 2 or len(x) != len(atoms) or not 1 <= x.shape[1] <= 4:
+        raise Wrong(f"{len(atoms)} atoms: expected a shape ({len(atoms)}, k), k <= 4; got {tuple(x.shape)}.")
+    if not torch.isfinite(x).all():
+        raise Wrong("some of your numbers are not finite. Suspect a division by a sum that can be zero.")
+    return x.detach().double()
+
+
+def _obey(answer: Callable[[Atoms], Tensor], atoms: Atoms, reference: Tensor) -> None:
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(atoms))
+    turned = symmetry.rotate(atoms, symmetry.random_rotation(rng))
+    inflated = atoms.copy()
+    inflated.set_cell(1.1 * atoms.cell.array, scale_atoms=True)
+    cases = {
+        "rotation": (turned, reference, "Suspect coordinates, or components that are not summed over m."),
+        "inversion": (
+            symmetry.invert(atoms),
+            reference,
+            "Suspect a product of odd degree, with a hand.",
+        ),
+        "permutation": (symmetry.permute(atoms, order), reference[order], "Suspect the order of the list."),
+        "change of density": (inflated, reference, "Suspect a cutoff in Å: measure lengths by (V/N)^⅓."),
+    }
+    for law, (moved, wanted, suspect) in cases.items():
+        error = (_invariants(answer, moved) - wanted).abs().max() / reference.abs().max().clamp(min=1e-12)
+        if error > 1e-6:
+            raise Wrong(f"{law} changes your numbers, by {error:.1e} of the largest. {suspect}")

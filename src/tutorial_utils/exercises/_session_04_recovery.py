@@ -1,0 +1,119 @@
+"""Exercises 4.5 and 4.6: what a Jacobian feels at a symmetric site, and where to start."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tutorial_utils import descriptors
+from tutorial_utils.descriptors import recovery
+from tutorial_utils.exercises import _session_04_cases as _cases
+from tutorial_utils.exercises.engine import Wrong, exercise
+
+_FELT = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
+
+
+@exercise(
+    "4.5",
+    title="How much is felt?",
+    hint=[
+        "A1 occurs in a representation as often as the mean of its character says.",
+        "Coordinates: (neighbours left in place) × trace. Rotations, which nothing feels: det × trace.",
+    ],
+)
+def felt_directions(answer: Callable[[Tensor, Tensor], int]) -> str:
+    """Compare with the singular values of the Jacobian at sites of several groups; name the usual slips."""
+    cases = [_cases.orbit_site(name) for name in _FELT]
+    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_FELT, cases, strict=True)]
+    right = [_rank(v) for v, _ in cases]
+    if found == right:
+        return "Right at eight sites: group theory knows the rank of a matrix that it never saw."
+    counts = [_counts(v, G) for v, G in cases]
+    slips = {
+        "A1 motions that are rotations are counted too, as in C3: no invariant feels a rotation.": [
+            modes for modes, _, _ in counts
+        ],
+        "You subtract three rotations everywhere: of the A1 motions only those rotations may go that are A1 "
+        "themselves.": [modes - 3 for modes, _, _ in counts],
+        "Every neighbour contributes its trace, also where the operation moves it to another's place: a "
+        "coordinate that lands elsewhere is not on the diagonal.": [crude for _, _, crude in counts],
+        "The rotation vector is axial: its character is det × trace. You subtracted that of a translation.": [
+            modes - polar for (modes, _, _), polar in zip(counts, _translations(cases), strict=True)
+        ],
+        "That is the number of all directions without rotations. Symmetry hides most of them: to first order "
+        "J only feels A1.": [3 * len(v) - 3 for v, _ in cases],
+    }
+    for message, numbers in slips.items():
+        if found == numbers:
+            raise Wrong(message)
+    k = next(k for k in range(len(cases)) if found[k] != right[k])
+    raise Wrong(
+        f"At a site of symmetry {_FELT[k]} with {len(cases[k][0])} neighbours you say {found[k]}, the "
+        f"singular values say {right[k]}. Suspect the mean over the group of one of the two characters."
+    )
+
+
+def _whole(value: float, name: str) -> int:
+    number = float(value)
+    if abs(number - round(number)) > 1e-6:
+        raise Wrong(f"For {name} you return {number:.3g}; a rank is whole. Suspect a sum, not a mean.")
+    return round(number)
+
+
+def _rank(v: Tensor) -> int:
+    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
+
+
+def _counts(v: Tensor, G: Tensor) -> tuple[int, int, int]:
+    """Return A1 motions, A1 rotations, and the count that forgets to permute."""
+    trace = G.diagonal(dim1=1, dim2=2).sum(-1)
+    stays = ((torch.einsum("gij,nj->gni", G, v) - v).norm(dim=-1) < 1e-6).sum(1)
+    turns = torch.linalg.det(G) * trace
+    means = (stays * trace).mean(), turns.mean(), (len(v) * trace - turns).mean()
+    modes, rotations, crude = (round(mean.item()) for mean in means)
+    return modes, rotations, crude
+
+
+def _translations(cases: list[tuple[Tensor, Tensor]]) -> list[int]:
+    return [round(G.diagonal(dim1=1, dim2=2).sum(-1).mean().item()) for _, G in cases]
+
+
+@exercise(
+    "4.6",
+    title="Where to start",
+    hint=[
+        "What a start has of symmetry, it keeps; look for a group that both sites have.",
+        "D4 has eight operations: apply all of them to one random point, for each start.",
+    ],
+)
+def where_to_start(answer: Callable[[int, np.random.Generator], Tensor]) -> str:
+    """Walk from the learner's starts to a cube and to an antiprism of lengths that are not given."""
+    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shares = {}
+    for name, site in _cases.eight_corners().items():
+        starts = torch.as_tensor(answer(16, np.random.default_rng(0)))
+        if starts.shape != (16, 8, 3) or not starts.isfinite().all():
+            raise Wrong(f"regular(16, rng) returned {tuple(starts.shape)}; expected 16 starts, (16, 8, 3)")
+        if torch.cdist(starts, starts).add(torch.eye(8)).amin() < 1e-3:
+            raise Wrong("Two neighbours of a start sit on one point: that point lies on an axis or a mirror.")
+        if starts.flatten(1).var(dim=0).sum() < 1e-6:
+            raise Wrong("All your starts are equal: sixteen walks of one walker. Draw a new point for each.")
+        found = recovery.recover(
+            lambda x: recovery.spectra(x, shells, 4),
+            recovery.spectra(site, shells, 4),
+            starts,
+            steps=40,
+            stop=None,
+        )
+        shares[name] = sum(recovery.rmsd(x, site) < 0.05 for x in found.vectors) / 16
+    for name, share in shares.items():
+        if share < 0.5:
+            raise Wrong(
+                f"Of your starts {share:.0%} find the {name}, half of them should. Suspect the symmetry: the "
+                "starts must have one, and it must be one that the site has too."
+            )
+    return "Both are found: {}. The walk stayed in a space of three unknowns.".format(
+        ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    )
