@@ -22,6 +22,7 @@ Description = Callable[[Tensor], Tensor]
 
 DAMPING = 1e-2  # of the first step, in units of the diagonal of JᵀJ
 SOLVED = 1e-8  # relative residual that counts as zero
+PATIENCE, PROGRESS = 10, 0.9  # a start that in 10 steps keeps more than 0.9 of its residual gives up
 
 
 def spectra(
@@ -139,6 +140,7 @@ def recover(
     * A step Δ solves (JᵀJ + λ diag JᵀJ) Δ = -Jᵀf, with f the difference relative to the target's length.
     * Each start has its own λ, divided by 3 after a step that helps, times 3 after one that does not.
     * A step that does not help is not taken: no residual ever grows.
+    * A start whose residual falls by less than a tenth in ten steps gives up; the others walk on.
     * Start and step turn alike, so a start keeps whatever symmetry it has.
     * More unknowns for each neighbour may follow its coordinates, if `describe` knows what they are.
 
@@ -161,17 +163,23 @@ def recover(
         wanted, got = tuple(f.shape[1:]), tuple(target.shape)
         raise ValueError(f"target: expected {wanted} invariants, not all of them zero, got {got}")
     f, damping, step = (f - target) / scale, torch.full(x.shape[:1], DAMPING).to(x), 0
-    while step < steps:
+    walking, before = torch.arange(len(x), device=x.device), f.norm(dim=1)
+    while step < steps and len(walking):
         step += 1
-        trial = x + _move(jacobian(describe, x) / scale, f, damping).reshape(x.shape)
+        here, error, λ = x[walking], f[walking], damping[walking]
+        trial = here + _move(jacobian(describe, here) / scale, error, λ).reshape(here.shape)
         ahead = (describe(trial) - target) / scale
-        helps = ahead.norm(dim=1) < f.norm(dim=1)  # False for NaN
-        x, f = torch.where(helps[:, None, None], trial, x), torch.where(helps[:, None], ahead, f)
-        damping = torch.where(helps, damping / 3, damping * 3).clamp(1e-12, 1e8)
+        helps = ahead.norm(dim=1) < error.norm(dim=1)  # False for NaN
+        x[walking] = torch.where(helps[:, None, None], trial, here)
+        f[walking] = torch.where(helps[:, None], ahead, error)
+        damping[walking] = torch.where(helps, λ / 3, λ * 3).clamp(1e-12, 1e8)
+        residuals = f.norm(dim=1)
         if watch is not None:
-            watch(x, f.norm(dim=1))
-        if stop is not None and (f.norm(dim=1) < SOLVED).sum() >= stop:
+            watch(x.clone(), residuals)
+        if stop is not None and (residuals < SOLVED).sum() >= stop:
             break
+        if step % PATIENCE == 0:
+            walking, before = (residuals < PROGRESS * before).nonzero().squeeze(1), residuals
     residuals, order = f.norm(dim=1).sort()
     return Recovery(x[order], residuals, order, step)
 
