@@ -161,7 +161,8 @@ def of_session(session: int) -> list[Exercise]:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-    return [known for id, known in _REGISTER.items() if id.split(".")[0] == str(session)]
+    found = [known for id, known in _REGISTER.items() if id.split(".")[0] == str(session)]
+    return sorted(found, key=lambda known: int(known.id.split(".")[1]))
 
 
 def _next_hint(wanted: Exercise) -> Verdict:
