@@ -218,6 +218,32 @@ def test_a_model_of_another_processor_is_refused(potential, compiled, tmp_path):
         lammps.run(alloy(2, seed=1), potential.replace(str(compiled), str(other)), "run 0")
 
 
+def test_a_model_is_compiled_once_wherever_it_was_trained(checkpoint, monkeypatch, tmp_path):
+    """Folders stand in a checkpoint; they do not make another model of it, a weight does."""
+
+    def rewrite(name, part, change):
+        path = tmp_path / name
+        with zipfile.ZipFile(checkpoint) as before, zipfile.ZipFile(path, "w") as after:
+            for item in before.infolist():
+                content = before.read(item)
+                after.writestr(item, change(content) if item.filename.endswith(part) else content)
+        return path
+
+    calls = []
+    monkeypatch.setattr(nequip, "_command", lambda name, model, to, *rest, log: calls.append(to))
+    monkeypatch.setattr(nequip.Path, "replace", lambda self, target: target.touch())
+    monkeypatch.setenv("TUTORIAL_UTILS_CACHE", str(tmp_path / "cache"))
+    folder = str(checkpoint.parent).encode()
+    assert folder in zipfile.ZipFile(checkpoint).read("archive/data.pkl")
+    moved = rewrite(
+        "moved.ckpt", "/data.pkl", lambda content: content.replace(folder, b"/" + b"x" * (len(folder) - 1))
+    )
+    other = rewrite("other.ckpt", "/data/0", lambda content: content[:-4] + b"abcd")
+    first = nequip.compile(checkpoint)
+    assert nequip.compile(moved) == first and len(calls) == 1
+    assert nequip.compile(other) != first and len(calls) == 2
+
+
 def test_without_a_compiler_the_way_out_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("TUTORIAL_UTILS_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,0 +1,240 @@
+"""Silicon from cold to molten: NequIP against the potential it learned from, Stillinger and Weber's.
+
+Makes src/tutorial_utils/datasets/bundled/silicon_md.json (dataset `silicon_md`). Run with
+
+    OMP_NUM_THREADS=1 python reference_data/silicon_md.py
+
+It saves as it goes, in reference_data/raw: stopped and started again it continues.
+
+The model is trained on 160 frames of 64 atoms, crystals and melts, at five densities each. Both potentials
+then do the same runs, by the same scripts and from the same random numbers, at zero pressure:
+
+* crystal: 216 atoms at five temperatures: lattice constant, radial distribution, mean-square displacement;
+* spectrum: vibrations at 300 K, from a run at constant energy;
+* liquid: 216 atoms, melted at 4000 K, at 2000 and 2500 K: density, distribution, diffusion;
+* heating: a crystal without a surface, heated by 2000 K in 200 ps: it melts far above the melting point;
+* melting: crystal beside its melt, 512 atoms, held at seven temperatures: the side that grows tells whether
+  a temperature lies above or below the melting point.
+
+One row is one number: its error is that of block means (or 0 where the row is a setting or a raw reading).
+Source of the potential: https://doi.org/10.1103/PhysRevB.31.5262; it comes with LAMMPS.
+"""
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
+from files import read_table, report, write_table
+
+from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
+
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_md.json"
+RAW = ROOT / "reference_data/raw/silicon_md.json"
+MODEL = ROOT / "reference_data/raw/silicon_md_model"
+COLUMNS = ("potential", "experiment", "temperature", "quantity", "x", "value", "error")
+TRAIN, VALID, TEST = 160, 20, 40  # frames
+SCALES = (0.97, 0.985, 1.0, 1.015, 1.03)  # of the cell's edge
+A = 5.431  # Å
+CRYSTALS, LIQUIDS = (300, 600, 900, 1200, 1500), (2000, 2500)  # K
+INTERFACE = (1500, 1600, 1650, 1700, 1750, 1800, 1900)  # K
+STEP, EVERY = 0.002, 20  # ps; steps between two frames
+REFERENCE, LEARNED = "Stillinger–Weber", "NequIP"
+Row = tuple[str, float, float, float]  # quantity, x, value, error
+
+
+def stillinger_weber() -> str:
+    """Return the lines of the potential that gives the labels."""
+    return f"pair_style sw\npair_coeff * * {lammps.potential_file('Si.sw')} Si"
+
+
+def simulate(atoms: Atoms, potential: str, commands: str, *, every: int | None = None) -> lammps.Run:
+    """Run LAMMPS and leave no files."""
+    with tempfile.TemporaryDirectory() as folder:
+        return lammps.run(atoms, potential, commands, every=every, folder=folder)
+
+
+def sample(temperature: float, scale: float, *, seed: int, count: int) -> list[Atoms]:
+    """Return labelled frames of 64 atoms, 0.1 ps apart; above 2000 K from a melt."""
+    atoms = bulk("Si", cubic=True, a=A * scale) * (2, 2, 2)
+    hot = 5000 if temperature > 2000 else temperature
+    commands = (
+        f"velocity all create {2 * hot} {seed} dist gaussian\n"
+        f"fix bath all nvt temp {hot} {hot} 0.1\nrun 2000\nunfix bath\n"
+        f"fix bath all nvt temp {temperature} {temperature} 0.1\nrun 2000\n"
+        f"thermo 100\nrun {100 * (count - 1)}"
+    )
+    run = simulate(atoms, stillinger_weber(), commands, every=100)
+    frames = []
+    for frame, energy in zip(run.frames[-count:], run.thermo.PotEng, strict=True):
+        forces = frame.get_forces()
+        frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
+        frame.set_velocities(np.zeros_like(forces))
+        frames.append(frame)
+    return frames
+
+
+def learned() -> tuple[str, list[Row]]:
+    """Train and compile the model, once; return its lines for LAMMPS and its errors on new frames."""
+    kinds = list(itertools.product((300, 900, 1500, 2000, 2200, 2500, 3500, 4500), SCALES))
+    count = -(-(TRAIN + VALID + TEST) // len(kinds))
+    frames = [frame for seed, kind in enumerate(kinds, 1) for frame in sample(*kind, seed=seed, count=count)]
+    frames = [frames[k] for k in np.random.default_rng(0).permutation(len(frames))]
+    MODEL.mkdir(parents=True, exist_ok=True)
+    train = nequip.write_frames(MODEL / "train.xyz", frames[:TRAIN])
+    valid = nequip.write_frames(MODEL / "valid.xyz", frames[TRAIN : TRAIN + VALID])
+    checkpoint = MODEL / "run/best.ckpt"
+    if not (MODEL / "trained").exists():
+        checkpoint.unlink(missing_ok=True)  # of a training that was stopped
+        config = nequip.config(
+            train, valid, elements=["Si"], cutoff=4.0, l_max=2, features=16, epochs=150, batch_size=4
+        )
+        nequip.train(config, MODEL / "run")
+        (MODEL / "trained").touch()
+    test = frames[TRAIN + VALID : TRAIN + VALID + TEST]
+    found = nequip.errors(nequip.calculator(checkpoint), test)
+    size = float(np.sqrt(np.mean([np.square(frame.get_forces()).mean() for frame in test])))
+    rows = [("energy_mae", 0.0, found["energy"], 0.0), ("force_mae", 0.0, found["forces"], 0.0)]
+    return lammps.nequip(nequip.compile(checkpoint), ["Si"]), [*rows, ("force_rms", 0.0, size, 0.0)]
+
+
+def npt(temperature: float, *, to: float | None = None) -> str:
+    """Return the line that holds temperature and zero pressure."""
+    return f"fix bath all npt temp {temperature} {to or temperature} 0.1 iso 0 0 1\n"
+
+
+def bulk_rows(run: lammps.Run, *, edge: float) -> Iterator[Row]:
+    """Read off structure and motion; `edge` cells of diamond make up the box."""
+    thermo = run.thermo
+    length = np.cbrt(thermo.Volume.to_numpy()) / edge
+    yield "lattice_constant", 0.0, *analysis.mean_and_error(length)
+    yield "energy", 0.0, *analysis.mean_and_error(thermo.PotEng / len(run.frames[0]))
+    blocks = np.array_split(np.arange(len(run.frames)), 5)
+    parts = [analysis.rdf([run.frames[k] for k in block], 6.0, bins=120) for block in blocks]
+    g = np.array([part[1] for part in parts])
+    for r, value, spread in zip(parts[0][0], g.mean(0), g.std(0, ddof=1) / len(g) ** 0.5, strict=True):
+        yield "rdf", r, value, spread
+    half = [
+        analysis.msd(run.frames[start : start + len(run.frames) // 2]) for start in (0, len(run.frames) // 2)
+    ]
+    for lag in range(0, len(half[0]), max(1, len(half[0]) // 40)):
+        a, b = half[0][lag], half[1][lag]
+        yield "msd", lag * EVERY * STEP, (a + b) / 2, abs(a - b) / 2
+
+
+def crystal(potential: str, temperature: float) -> Iterator[Row]:
+    """Warm 216 atoms and watch them for 20 ps."""
+    commands = f"velocity all create {2 * temperature} 1 dist gaussian\ntimestep {STEP}\n{npt(temperature)}"
+    commands += f"run 5000\nthermo {EVERY}\nrun 10000"
+    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=EVERY)
+    yield from bulk_rows(after(run, 5000), edge=3)
+
+
+def liquid(potential: str, temperature: float) -> Iterator[Row]:
+    """Melt 216 atoms, cool them, and watch them for 20 ps."""
+    commands = f"velocity all create 8000 1 dist gaussian\ntimestep {STEP}\n{npt(4000)}run 5000\nunfix bath\n"
+    commands += f"{npt(4000, to=temperature)}run 2500\nunfix bath\n{npt(temperature)}run 5000\n"
+    run = simulate(
+        bulk("Si", cubic=True, a=A) * (3, 3, 3),
+        potential,
+        f"{commands}thermo {EVERY}\nrun 10000",
+        every=EVERY,
+    )
+    yield from bulk_rows(after(run, 12500), edge=3)
+
+
+def after(run: lammps.Run, step: int) -> lammps.Run:
+    """Return the run without the frames before a step."""
+    return lammps.Run(run.folder, run.thermo, run.frames[step // EVERY :], run.seconds)
+
+
+def spectrum(potential: str, temperature: float) -> Iterator[Row]:
+    """Vibrations of 216 atoms over 16 ps at constant energy, in four parts."""
+    commands = f"velocity all create {2 * temperature} 1 dist gaussian\nfix bath all nvt temp {temperature} "
+    commands += f"{temperature} 0.1\nrun 5000\nunfix bath\nfix move all nve\nthermo 10\nrun 16000"
+    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=10)
+    parts = [run.frames[start : start + 400] for start in range(500, 2100, 400)]
+    found = [analysis.vibrational_dos(part, 0.01) for part in parts]
+    g = np.array([part[1] for part in found])
+    for f, value, spread in zip(found[0][0], g.mean(0), g.std(0, ddof=1) / len(g) ** 0.5, strict=True):
+        if f < 20:
+            yield "vdos", f, value, spread
+    kept = analysis.conservation(run.thermo.Step / 1000, run.thermo.TotEng, atoms=216)
+    yield "drift", 0.0, kept.drift, 0.0
+    yield "fluctuation", 0.0, kept.fluctuation, 0.0
+
+
+def heating(potential: str, temperature: float) -> Iterator[Row]:
+    """Heat a perfect crystal by 10 K a ps up to `temperature`."""
+    start, steps = temperature - 2000, 100_000
+    commands = f"velocity all create {2 * start} 1 dist gaussian\ntimestep {STEP}\n{npt(start)}run 5000\n"
+    commands += f"unfix bath\n{npt(start, to=temperature)}thermo 500\nrun {steps}"
+    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands)
+    for _, row in run.thermo.iterrows():
+        T = start + 2000 * (row.Step - 5000) / steps
+        yield "energy", T, row.PotEng / 216, 0.0
+        yield "volume", T, row.Volume / 216, 0.0
+
+
+def interface(potential: str, temperature: float) -> Iterator[Row]:
+    """Melt one half of a long crystal, hold the temperature, and see which half grows: the energy tells."""
+    atoms = bulk("Si", cubic=True, a=A) * (4, 4, 4)
+    middle = f"{0.25 * atoms.cell[2, 2]} {0.75 * atoms.cell[2, 2]}"
+    commands = (
+        f"timestep {STEP}\nregion middle block INF INF INF INF {middle}\ngroup hot region middle\n"
+        "velocity hot create 10000 1 dist gaussian\n"
+        "fix melt hot nvt temp 5000 5000 0.1\nrun 2500\nunfix melt\n"
+        f"fix melt hot nvt temp 5000 {temperature} 0.1\nrun 2500\nunfix melt\n"
+        f"velocity all create {temperature} 1 dist gaussian\n"
+        f"fix bath all npt temp {temperature} {temperature} 0.1 z 0 0 1\nthermo 250\nrun 50000"
+    )
+    thermo = simulate(atoms, potential, commands).thermo
+    for _, row in thermo.iterrows():
+        yield "energy", (row.Step - 5000) * STEP, row.PotEng / len(atoms), 0.0
+
+
+EXPERIMENTS = {
+    "crystal": (crystal, CRYSTALS),
+    "spectrum": (spectrum, (300,)),
+    "liquid": (liquid, LIQUIDS),
+    "heating": (heating, (3300,)),
+    "melting": (interface, INTERFACE),
+}
+
+
+def main() -> None:
+    """Do what is missing."""
+    RAW.parent.mkdir(parents=True, exist_ok=True)
+    rows = read_table(RAW, COLUMNS)
+    lines, errors = learned()
+    potentials = {REFERENCE: stillinger_weber(), LEARNED: lines}
+    done = {tuple(row[:3]) for row in rows}
+    if (LEARNED, "training", 0) not in done:
+        rows += [[LEARNED, "training", 0, *rounded(row)] for row in errors]
+        write_table(RAW, COLUMNS, rows)
+    for (name, (measure, temperatures)), potential in itertools.product(EXPERIMENTS.items(), potentials):
+        for temperature in temperatures:
+            if (potential, name, temperature) in done:
+                continue
+            start = time.time()
+            found = list(measure(potentials[potential], temperature))
+            rows += [[potential, name, temperature, *rounded(row)] for row in found]
+            write_table(RAW, COLUMNS, rows)
+            print(f"{potential}, {name}, {temperature} K: {time.time() - start:.0f} s", flush=True)
+    write_table(OUTPUT, COLUMNS, rows)
+    report(OUTPUT)
+
+
+def rounded(row: Row) -> tuple:
+    """Five digits: the sixth costs room and says nothing."""
+    return row[0], *(float(f"{number:.5g}") for number in row[1:])
+
+
+if __name__ == "__main__":
+    main()
