@@ -50,7 +50,7 @@ def polygon(corners: tuple[int, ...], sides: int) -> Tensor:
 def orbit_site(name: str) -> tuple[Tensor, Tensor]:
     """Return neighbours (Å), one or two orbits of a point group, and its operations (order, 3, 3)."""
     G = np.array(groups.molecular(name))
-    points = {"Td": [[0.7, 0.7, 0.7]], "Oh": [[1.6, 0, 0]], "D3h": [[1.3, 0.5, 0.8], [0, 0, 1.9]]}
+    points = {"Td": [[0.7, 0.7, 0.7]], "Oh": [[1.6, 0, 0]], "D3h": [[1.4, 0.3, 0.8], [0, 0, 1.9]]}
     rows: list[np.ndarray] = []
     for point in points.get(name, [[1.3, 0.4, 0.6], [0.5, 1.2, -1.1]]):
         for image in G @ np.array(point):
