@@ -219,7 +219,7 @@ WRONG += [
     ("4.5", felt_without_permutation, "moves it to another's place"),
     ("4.5", felt_polar, "axial"),
     ("4.5", lambda v, G: 3 * len(v) - 3, "only feels A1"),
-    ("4.5", felt_sum, "a rank is whole"),
+    ("4.5", felt_sum, "a rank is a whole number"),
     ("4.6", anywhere, "it must be one that the site has"),
     ("4.6", orbits_of("D4h"), "expected 16 starts"),
     ("4.6", on_the_axis, "on one point"),
