@@ -1,10 +1,11 @@
 """Geometry from invariants: it comes back; distances ignore what invariants ignore; ranks are predicted."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from tutorial_utils import groups, symmetry
+from tutorial_utils import datasets, groups, symmetry
 from tutorial_utils.descriptors import OrthonormalGaussians, recovery
 
 RADIAL = OrthonormalGaussians(3, 3.0)
@@ -137,3 +138,32 @@ def test_errors_name_the_shapes(rng):
         recovery.rmsd(x[0], x[0, :4])
     with pytest.raises(ValueError, match="species"):
         recovery.rmsd(x[0], x[1], species=(torch.zeros(5), torch.ones(5)))
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return pd.DataFrame(datasets.load("recovery").arrays)
+
+
+def test_stored_runs_account_for_every_start(runs):
+    assert (runs[["right", "wrong", "stuck"]].sum(axis=1) == 64).all()
+    results = ["right", "wrong", "stuck", "rmsd", "steps"]
+    assert not runs.duplicated([name for name in runs if name not in results]).any()
+    table = runs[runs.experiment == "table"]
+    assert len(table) == 50 and (table.rmsd < 0.05).all()
+
+
+def test_stored_map_tells_the_two_failures_apart(runs):
+    """Invariants that are too few lead astray; more of them never do."""
+    wrong = runs[runs.experiment == "map"].groupby(["invariants", "size", "lmax"]).wrong.sum()
+    assert wrong.loc["both", 3, 4] == 0 and wrong.loc["power", 1, 1] > 0
+    assert wrong.loc["power"].sum() > wrong.loc["both"].sum()
+
+
+def test_a_stored_run_comes_out_again(runs):
+    row = runs[(runs.experiment == "table") & (runs.neighbours == 4)].iloc[0]
+    rng = np.random.default_rng([4, int(row.seed)])
+    wanted = cloud(rng, neighbours=4)[0]
+    starts = recovery.closest(describe, describe(wanted), cloud(rng, 4096, 4), 64)
+    found = recovery.recover(describe, describe(wanted), starts)
+    assert abs(found.steps - row.steps) <= 1 and recovery.rmsd(found.best, wanted) < 0.05

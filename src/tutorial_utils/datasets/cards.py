@@ -262,6 +262,33 @@ _CARDS = (
         sha256="b173d7cd2cefd3a212b9923d77e4bf8ff2a9fbc2c0cd4e033e74fccb50a1eda1",
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
+    Card(
+        name="recovery",
+        what=(
+            "Geometry recovered from power spectrum and bispectrum by least squares: of 64 starts for each "
+            "environment, how many end right, wrong with the same invariants, or stuck. Fifty random "
+            "environments, a map over l_max and number of radial functions, symmetric sites."
+        ),
+        units={
+            "experiment": "",
+            "site": "",
+            "neighbours": "",
+            "seed": "",
+            "invariants": "",
+            "lmax": "",
+            "size": "radial functions",
+            "starts": "",
+            "right": "starts",
+            "wrong": "starts",
+            "stuck": "starts",
+            "rmsd": "Å",
+            "steps": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/recovery.py",
+        file="recovery.json",
+        sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
+    ),
 )
 
 
