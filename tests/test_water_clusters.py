@@ -95,12 +95,12 @@ def test_molecules_attract_each_other(clusters: datasets.Dataset) -> None:
     mean = [binding[clusters["molecules"] == n].mean() for n in (1, 2, 3, 4, 6, 8, 12)]
     assert mean[0] == pytest.approx(0, abs=1e-6)
     assert all(more < less for less, more in pairwise(mean))
-    assert -0.6 < mean[-1] < -0.3  # eV a molecule; PBE in this basis binds too strongly
+    assert -0.7 < mean[-1] < -0.2  # eV a molecule; PBE in this basis binds too strongly
 
 
 def test_the_fit_is_good_and_the_interaction_is_small(clusters: datasets.Dataset) -> None:
     several = clusters["molecules"] > 1
-    assert 0.9 < clusters["fit_error"].min() <= clusters["fit_error"].max() < 1.4  # %
+    assert 0.8 < clusters["fit_error"].min() <= clusters["fit_error"].max() < 1.4  # %
     assert np.abs(clusters["interaction"][~several]).max() < 1e-3
     assert 0.2 < np.median(clusters["interaction"][several]) < 3
     assert (clusters["interaction_fit_error"] < 0.5).all()
