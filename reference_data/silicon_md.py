@@ -29,7 +29,6 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.singlepoint import SinglePointCalculator
 from files import read_table, report, write_table
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
@@ -67,17 +66,10 @@ def sample(temperature: float, scale: float, *, seed: int, count: int) -> list[A
     commands = (
         f"velocity all create {2 * hot} {seed} dist gaussian\n"
         f"fix bath all nvt temp {hot} {hot} 0.1\nrun 2000\nunfix bath\n"
-        f"fix bath all nvt temp {temperature} {temperature} 0.1\nrun 2000\n"
-        f"thermo 100\nrun {100 * (count - 1)}"
+        f"fix bath all nvt temp {temperature} {temperature} 0.1\nrun {2000 + 100 * count}"
     )
     run = simulate(atoms, stillinger_weber(), commands, every=100)
-    frames = []
-    for frame, energy in zip(run.frames[-count:], run.thermo.PotEng, strict=True):
-        forces = frame.get_forces()
-        frame.calc = SinglePointCalculator(frame, energy=energy, forces=forces)
-        frame.set_velocities(np.zeros_like(forces))
-        frames.append(frame)
-    return frames
+    return lammps.label(run.frames[-count:], stillinger_weber())
 
 
 def learned() -> tuple[str, list[Row]]:

@@ -252,6 +252,27 @@ def test_without_a_compiler_the_way_out_is_named(monkeypatch, tmp_path):
         plugin.build()
 
 
+@pytest.mark.parametrize(
+    "start", [bulk("Si", cubic=True) * 2, bulk("Si") * (2, 3, 2)], ids=["cube", "oblique"]
+)
+def test_labels_are_those_of_single_runs(start):
+    """Frames with changing cells, some atoms outside."""
+    start.set_cell(start.cell.standard_form()[0], scale_atoms=True)
+    frames = []
+    for seed, scale in enumerate((0.97, 1.0, 1.04)):
+        frames.append(start.copy())
+        frames[-1].set_cell(start.cell * scale, scale_atoms=True)
+        frames[-1].rattle(0.1, seed=seed)
+        frames[-1].translate([-3.0, 0.1, 2.0])
+    potential = f"pair_style sw\npair_coeff * * {lammps.potential_file('Si.sw')} Si"
+    for frame in lammps.label(frames, potential):
+        alone = lammps.run(frame, potential, "run 0", every=1)
+        assert frame.get_potential_energy() == pytest.approx(alone.thermo.PotEng[0], abs=1e-8)
+        np.testing.assert_allclose(frame.get_forces(), alone.frames[0].get_forces(), atol=1e-8)
+    with pytest.raises(ValueError, match="same atoms in the same order"):
+        lammps.label([start, start[:-1]], potential)
+
+
 def test_a_failed_training_says_why(checkpoint, tmp_path):
     folder = checkpoint.parent
     config = nequip.config(folder / "train.xyz", folder / "valid.xyz", elements=["Cu"], epochs=1)

@@ -141,6 +141,53 @@ def run(
     return _read(folder, atoms)
 
 
+def label(frames: Sequence[Atoms], potential: str) -> list[Atoms]:
+    """Give many frames of one periodic system energies and forces, in one run of LAMMPS.
+
+    Args:
+        frames: the same atoms in the same order; cells may differ, but not in being oblique or not.
+        potential: its lines, as for `run`.
+
+    Returns:
+        Copies without velocities, which know their energy (eV) and forces (eV/Å).
+
+    Raises:
+        ValueError: if frames hold different atoms, or are not periodic.
+        RuntimeError: if LAMMPS stops, with its message.
+    """
+    if not frames:
+        return []
+    first = frames[0]
+    if any(list(frame.numbers) != list(first.numbers) or not frame.pbc.all() for frame in frames):
+        raise ValueError("frames: expected the same atoms in the same order, periodic in all directions")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.dump"
+        path.write_text("".join(_snapshot(step, frame) for step, frame in enumerate(frames)))
+        done = run(first, potential, f"thermo 1\nrerun {path} dump x y z box yes", every=1, folder=folder)
+    labelled = []
+    for frame, energy, dumped in zip(frames, done.thermo.PotEng, done.frames, strict=True):
+        new = Atoms(frame.symbols, frame.positions, cell=frame.cell, pbc=True)
+        new.calc = SinglePointCalculator(new, energy=energy, forces=dumped.get_forces())
+        labelled.append(new)
+    return labelled
+
+
+def _snapshot(step: int, frame: Atoms) -> str:
+    """Write one frame as LAMMPS dumps it: of an oblique cell the bounds of the box around it."""
+    (a, _, _), (xy, b, _), (xz, yz, c) = frame.cell
+    lines = ["ITEM: TIMESTEP", f"{step}", "ITEM: NUMBER OF ATOMS", f"{len(frame)}"]
+    if any((xy, xz, yz)):
+        low, high = min(0, xy, xz, xy + xz), max(0, xy, xz, xy + xz)
+        lines += ["ITEM: BOX BOUNDS xy xz yz pp pp pp", f"{low:.16g} {a + high:.16g} {xy:.16g}"]
+        lines += [f"{min(0, yz):.16g} {b + max(0, yz):.16g} {xz:.16g}", f"0 {c:.16g} {yz:.16g}"]
+    else:
+        lines += ["ITEM: BOX BOUNDS pp pp pp", *(f"0 {length:.16g}" for length in (a, b, c))]
+    lines += ["ITEM: ATOMS id x y z"]
+    inside = frame.get_positions(wrap=True)
+    lines += [f"{k} {x:.16g} {y:.16g} {z:.16g}" for k, (x, y, z) in enumerate(inside, start=1)]
+    return "\n".join([*lines, ""])
+
+
 def run_with_callback(
     atoms: Atoms,
     calculator: Calculator,
