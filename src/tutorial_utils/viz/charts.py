@@ -53,8 +53,8 @@ def slider(
     current = {"prefix": f"{label}: ", "suffix": f" {unit}" if unit else "", "font": {"size": 15}}
     room = 85 if any("xaxis" in trace for trace in fig.data) else 20  # for an axis title
     fig.update_layout(
-        height=(fig.layout.height or TEMPLATE.layout.height) + room + 25,  # the plot itself stays as tall
-        margin_b=room + 75,
+        height=(fig.layout.height or TEMPLATE.layout.height) + room + 40,  # the plot itself stays as tall
+        margin_b=room + 90,
         sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": room}}],
     )
     return fig
