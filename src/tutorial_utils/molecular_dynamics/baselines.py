@@ -1,13 +1,8 @@
 """Potentials to hold a network of tensors against: pairs of atoms only, and invariants that know angles.
 
-=================== ============================== =======================================
-potential           an atom's energy depends on    source
-=================== ============================== =======================================
-`PairPotential`     distances, each on its own     linear in its weights: one least squares
-`AngularNetwork`    distances and angles           a network an element (Behler, Parrinello,
-                                                   doi:10.1103/PhysRevLett.98.146401), of the
-                                                   power spectrum
-=================== ============================== =======================================
+* `PairPotential`: an atom feels distances, each on its own; linear in its weights, one least squares.
+* `AngularNetwork`: it feels distances and angles, through the power spectrum and a network for each element
+  (J. Behler, M. Parrinello, doi:10.1103/PhysRevLett.98.146401).
 
 Both give energies (graphs, 1) in eV from graphs; `nn.forces` makes forces of them.
 """
