@@ -5,9 +5,6 @@ import pytest
 
 from tutorial_utils import datasets
 
-# as long as reference_data/ethanol_dft.py has not made the file
-pytestmark = pytest.mark.skipif("ethanol_pbe0" not in datasets.names(), reason="ethanol_pbe0 is not made yet")
-
 
 @pytest.fixture(scope="module")
 def ethanol() -> datasets.Dataset:

@@ -289,6 +289,27 @@ _CARDS = (
         file="recovery.json",
         sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
     ),
+    Card(
+        name="ethanol_pbe0",
+        what=(
+            "500 frames of ethanol_xtb, 300 fs apart, with energies, forces and dipoles by PBE0/def2-SVP "
+            "(density fitting, exact gradient); the labels of GFN2-xTB on the same frames travel along."
+        ),
+        units={
+            "positions": "Å",
+            "energy": "eV",
+            "forces": "eV/Å",
+            "dipole": "e·Å",
+            "energy_xtb": "eV",
+            "forces_xtb": "eV/Å",
+            "time": "fs",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/ethanol_dft.py",
+        file="ethanol_pbe0.npz",
+        sha256="41a3979c7ba5695b49a74f33d76622bf6b815b863f135442c85b1f8617d6f043",
+        reference="https://doi.org/10.1063/1.478522",
+    ),
 )
 
 
