@@ -9,7 +9,6 @@ Processor time of one thread; the shortest of rounds in which all variants take 
 """
 
 import argparse
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -26,7 +25,7 @@ from e3nn import o3
 from e3nn.math import soft_one_hot_linspace
 from e3nn.nn import FullyConnectedNet
 from e3nn.nn.models.gate_points_2101 import Convolution, smooth_cutoff
-from timing import machine, rounded, seconds
+from timing import machine, rounded, seconds, store
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, nn
@@ -213,19 +212,15 @@ def report(result: Mapping[str, dict]) -> None:
         print("l up to {}: {:3d} paths {:7.2f} ms a graph".format(*row))
 
 
-def store(result: Mapping[str, dict]) -> None:
-    """Write all times as one table, a row for each, and print its checksum for the card."""
+def rows(result: Mapping[str, dict]) -> list[tuple[str, str, float]]:
+    """List all times: series, setting, milliseconds."""
     batch, product, lmax = result["batch"], result["product"], result["lmax"]
-    rows = [("network", name, t) for name, t in result["compared"]["milliseconds_per_graph"].items()]
-    rows += [("float32", str(n), t) for n, t in zip(batch["batch_size"], batch["float32_ms"], strict=True)]
-    rows += [("float64", str(n), t) for n, t in zip(batch["batch_size"], batch["float64_ms"], strict=True)]
-    rows += [("product", name, product[f"{name}_ms"]) for name in ("uvu", "uvw")]
-    rows += [("lmax", str(l), t) for l, t in zip(lmax["lmax"], lmax["ms"], strict=True)]
-    rows = [(*row, result["machine"], result["date"]) for row in rows]
-    names = ("series", "setting", "milliseconds", "machine", "date")
-    columns = [f' "{name}": {json.dumps([row[i] for row in rows])}' for i, name in enumerate(names)]
-    TABLE.write_text("{\n" + ",\n".join(columns) + "\n}\n", encoding="utf-8")
-    print(f"{TABLE.name}: sha256 {hashlib.sha256(TABLE.read_bytes()).hexdigest()}")
+    found = [("network", name, t) for name, t in result["compared"]["milliseconds_per_graph"].items()]
+    found += [("float32", str(n), t) for n, t in zip(batch["batch_size"], batch["float32_ms"], strict=True)]
+    found += [("float64", str(n), t) for n, t in zip(batch["batch_size"], batch["float64_ms"], strict=True)]
+    found += [("product", name, product[f"{name}_ms"]) for name in ("uvu", "uvw")]
+    found += [("lmax", str(l), t) for l, t in zip(lmax["lmax"], lmax["ms"], strict=True)]
+    return found
 
 
 def main() -> None:
@@ -251,7 +246,7 @@ def main() -> None:
     report(result)
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     if arguments.store:
-        store(result)
+        store(TABLE, ("series", "setting", "milliseconds"), rows(result), result)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,10 @@ Processor time, the shortest of rounds that take turns; memory is the peak of a 
 """
 
 import argparse
-import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -28,6 +25,7 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.build import bulk
+from timing import machine, rounded, seconds, store
 
 from tutorial_utils import descriptors
 from tutorial_utils.graphs import to_graph
@@ -92,17 +90,6 @@ def in_order(calculator: featomic.SoapPowerSpectrum, smeared: descriptors.Smeare
     return number, factor
 
 
-def rounds(calls: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
-    """Processor time of each call, in seconds: the shortest of rounds in which all take turns."""
-    best = dict.fromkeys(calls, np.inf)
-    for _ in range(times):
-        for name, call in calls.items():
-            start = time.process_time()
-            call()
-            best[name] = min(best[name], time.process_time() - start)
-    return {name: float(f"{seconds:.3g}") for name, seconds in best.items()}
-
-
 def compare() -> dict[str, object]:
     """Check that both agree, then time values (2048 atoms) and gradients (256 atoms)."""
     large, small = crystal(8), crystal(4)
@@ -123,14 +110,15 @@ def compare() -> dict[str, object]:
     return {
         "largest_difference": float(f"{difference:.1g}"),
         "relative_difference_of_gradients": float(f"{slope:.1g}"),
-        "values": {"atoms": len(large), **ratio(rounds(values, 9))},
-        "gradients": {"atoms": len(small), **ratio(rounds(gradients, 7))},
+        "values": {"atoms": len(large), **ratio(seconds(values, 9))},
+        "gradients": {"atoms": len(small), **ratio(seconds(gradients, 7))},
     }
 
 
-def ratio(seconds: dict[str, float]) -> dict[str, float]:
+def ratio(times: dict[str, float]) -> dict[str, float]:
     """Add how many times our time featomic takes."""
-    return {**seconds, "featomic_over_ours": round(seconds["featomic"] / seconds["ours"], 2)}
+    times = {name: rounded(t) for name, t in times.items()}
+    return {**times, "featomic_over_ours": round(times["featomic"] / times["ours"], 2)}
 
 
 def measure(repeats: int, size: int, lmax: int, bispectrum: bool) -> tuple[int, float, float, float]:
@@ -187,30 +175,16 @@ def growth() -> dict[str, object]:
     return found
 
 
-def machine() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def store(result: dict) -> None:
-    """Write the table that session 4 shows: one row a measurement."""
+def rows(result: dict) -> list[tuple[str, str, float, float]]:
+    """List all measurements: series, setting, seconds, megabytes."""
     grown, compared = result["growth"], result["compared"]
-    rows = [
+    found = [
         ("atoms", f"{atoms}", seconds, megabytes)
         for atoms, seconds, megabytes, _ in zip(*grown["atoms"].values(), strict=True)
     ]
     for task in ("values", "gradients"):
-        rows += [(task, who, compared[task][who], 0) for who in ("ours", "featomic")]
-    names = ("series", "setting", "seconds", "peak_MB")
-    columns = {name: [row[k] for row in rows] for k, name in enumerate(names)}
-    columns["machine"] = [result["machine"]] * len(rows)
-    columns["date"] = [result["date"]] * len(rows)
-    lines = ",\n ".join(f'"{name}": {json.dumps(values)}' for name, values in columns.items())
-    TABLE.write_text("{\n " + lines + "\n}\n")
-    print(f"wrote {TABLE.name}; sha256 for its card: {hashlib.sha256(TABLE.read_bytes()).hexdigest()}")
+        found += [(task, who, compared[task][who], 0) for who in ("ours", "featomic")]
+    return found
 
 
 def report(result: dict) -> None:
@@ -244,7 +218,7 @@ def main() -> None:
     report(result)
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     if arguments.store:
-        store(result)
+        store(TABLE, ("series", "setting", "seconds", "peak_MB"), rows(result), result)
 
 
 if __name__ == "__main__":

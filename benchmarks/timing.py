@@ -1,5 +1,7 @@
-"""How the scripts of this folder take times, and what they say about the machine."""
+"""How the scripts of this folder take times, what they say about the machine, and how they store both."""
 
+import hashlib
+import json
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -30,3 +32,15 @@ def machine() -> str:
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
+
+
+def store(table: Path, names: tuple[str, ...], rows: list[tuple], result: Mapping) -> None:
+    """Write the table that a session shows, a line for each column, and print its checksum for the card.
+
+    Machine and date of the result become columns, too.
+    """
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    columns |= {name: [result[name]] * len(rows) for name in ("machine", "date")}
+    lines = [f' "{name}": {json.dumps(values, ensure_ascii=False)}' for name, values in columns.items()]
+    table.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    print(f"{table.name}: sha256 {hashlib.sha256(table.read_bytes()).hexdigest()}")

@@ -26,7 +26,7 @@ import yaml
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from tutorial_utils.molecular_dynamics.plugin import cache
+from tutorial_utils.molecular_dynamics.plugin import cache, key
 
 
 def config(
@@ -223,11 +223,11 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
         raise ValueError(f"model: there is no file {model}; run train first")
     parts = [_content(model), target, torch.__version__]
     parts += [metadata.version("nequip"), str(sorted(torch.cpu.get_capabilities().items()))]
-    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    compiled = cache() / f"{key}.nequip.pt2"
+    name = key(*parts)
+    compiled = cache() / f"{name}.nequip.pt2"
     if not compiled.exists():
         compiled.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = compiled.with_name(f"{key}-{os.getpid()}.nequip.pt2")
+        unfinished = compiled.with_name(f"{name}-{os.getpid()}.nequip.pt2")
         options = ["--mode", "aotinductor", "--device", "cpu", "--target", target]
         _command("compile", str(model), str(unfinished), *options, log=compiled.with_suffix(".log"))
         unfinished.replace(compiled)

