@@ -16,7 +16,6 @@ Frequencies: those of the whole box at its own wave vector zero, 324 a structure
 LAMMPS by finite differences. A structure with an unstable mode is left out.
 """
 
-import argparse
 import itertools
 import subprocess
 import sys
@@ -28,7 +27,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.data import atomic_masses, atomic_numbers
-from files import report, write_npz
+from files import command_line, report, write_npz
 from zhou_eam import METALS, write_setfl
 
 ROOT = Path(__file__).parents[1]
@@ -196,8 +195,4 @@ def main(raw: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--raw", type=Path, default=RAW, help="file of the results so far")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
-    options = parser.parse_args()
-    main(options.raw, options.output)
+    main(*command_line(__doc__, raw=RAW, output=OUTPUT))

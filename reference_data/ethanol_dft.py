@@ -13,12 +13,11 @@ PBE0: https://doi.org/10.1063/1.478522. Density fitting; the grid's motion with 
 forces, so they are the exact gradient of the energy and add up to zero.
 """
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
-from files import report, write_npz
+from files import command_line, report, write_npz
 from pyscf import dft, gto
 
 from tutorial_utils import datasets
@@ -87,8 +86,4 @@ def main(raw: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--raw", type=Path, default=RAW, help="file of the results so far")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
-    options = parser.parse_args()
-    main(options.raw, options.output)
+    main(*command_line(__doc__, raw=RAW, output=OUTPUT))

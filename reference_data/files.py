@@ -1,5 +1,6 @@
 """How the scripts of this folder write their files: whole or not at all, and with a checksum for the card."""
 
+import argparse
 import hashlib
 import io
 import json
@@ -43,3 +44,12 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[list]:
 def report(path: Path) -> None:
     """Print size and checksum, for the card."""
     print(f"{path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+
+
+def command_line(description: str | None, *, raw: Path, output: Path) -> tuple[Path, Path]:
+    """Read the command line of a script that resumes: where its results so far and its last file lie."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--raw", type=Path, default=raw, help="file or folder of the results so far")
+    parser.add_argument("--output", type=Path, default=output)
+    options = parser.parse_args()
+    return options.raw, options.output

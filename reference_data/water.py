@@ -15,7 +15,6 @@ electrons kept, by the uncontracted functions of def2-universal-jfit: irreps 12x
 oxygen, 5x0e+2x1o+1x2e of a hydrogen, 102 numbers a molecule, as in https://doi.org/10.1088/2632-2153/acb314.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from files import report, write_npz
+from files import command_line, report, write_npz
 from pyscf import dft, gto
 from pyscf.dft import numint
 from pyscf.lib import pack_tril
@@ -285,8 +284,4 @@ def main(raw: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--raw", type=Path, default=RAW, help="folder of the results so far")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
-    options = parser.parse_args()
-    main(options.raw, options.output)
+    main(*command_line(__doc__, raw=RAW, output=OUTPUT))

@@ -19,6 +19,7 @@ from tutorial_utils.descriptors.environments import element_channels, environmen
 from tutorial_utils.descriptors.invariants import power_spectrum
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
 from tutorial_utils.nn.baselines import Standardise, perceptron
+from tutorial_utils.nn.network import pool
 
 
 class PairPotential(nn.Module):
@@ -44,7 +45,7 @@ class PairPotential(nn.Module):
         channel, kind, r = self._pairs(graph)
         φ = (self._functions(r.norm(dim=1)) * self.weights[kind]).sum(dim=1)
         atom = self.shift[channel].index_add(0, graph.edge_index[1], 0.5 * φ)
-        return total(atom, graph)
+        return pool(atom[:, None], graph, "sum")
 
     def fit(self, graph: Data, *, ridge: float = 1e-6) -> None:
         """Find the weights by least squares on ``forces``, then the shifts on ``energy``.
@@ -66,7 +67,7 @@ class PairPotential(nn.Module):
         with torch.no_grad():
             weights = torch.linalg.solve(gram, design.T @ graph.forces.reshape(-1))
             self.weights.copy_(weights.reshape(kinds, size))
-            counts = total(torch.eye(len(self.elements))[channel], graph)
+            counts = pool(torch.eye(len(self.elements))[channel], graph, "sum")
             rest = graph.energy.reshape(-1, 1) - (self(graph) - counts @ self.shift[:, None])
             self.shift.copy_((torch.linalg.pinv(counts) @ rest)[:, 0])
 
@@ -120,11 +121,4 @@ class AngularNetwork(nn.Module):
         channel, x = element_channels(graph.atomic_numbers, self.elements), self.features(graph)
         x = self.inputs(x)
         each = torch.cat([network(x) for network in self.networks], dim=1)  # (atoms, elements)
-        return total(self.shift + self.scale * each.gather(1, channel[:, None])[:, 0], graph)
-
-
-def total(x: Tensor, graph: Data) -> Float[Tensor, "graphs columns"]:
-    """Add up the atoms of each graph."""
-    x = x.reshape(len(x), -1)
-    owner = graph.batch if graph.get("batch") is not None else x.new_zeros(len(x), dtype=torch.long)
-    return x.new_zeros(int(owner.max()) + 1, x.shape[1]).index_add(0, owner, x)
+        return pool(self.shift + self.scale * each.gather(1, channel[:, None]), graph, "sum")

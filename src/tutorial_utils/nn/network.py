@@ -114,7 +114,7 @@ class EquivariantNetwork(nn.Module):
         for layer in self.layers:
             h = layer(h, edge_index, Y, basis, u)  # (atoms, hidden)
         out = self.head(h)  # (atoms, irreps_out)
-        return out if self.per == "atom" else _pool(out, graph, self.reduce)  # or (graphs, irreps_out)
+        return out if self.per == "atom" else pool(out, graph, self.reduce)  # or (graphs, irreps_out)
 
     def _rows(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
         """Number the elements by their place in ``elements``."""
@@ -250,7 +250,7 @@ def envelope(x: Float[Tensor, " edges"]) -> Float[Tensor, " edges"]:
     return torch.where(x < 1, 1 - 28 * x**6 + 48 * x**7 - 21 * x**8, torch.zeros_like(x))
 
 
-def _pool(values: Float[Tensor, "atoms irreps"], graph: Data, reduce: str) -> Float[Tensor, "graphs irreps"]:
+def pool(values: Float[Tensor, "atoms irreps"], graph: Data, reduce: str) -> Float[Tensor, "graphs irreps"]:
     """Add up, or average, the atoms of each graph of a batch."""
     which = graph.batch if "batch" in graph else torch.zeros_like(graph.atomic_numbers)
     count = graph.num_graphs if "batch" in graph else 1
