@@ -1,0 +1,325 @@
+"""Exercises of session 5: train a potential and run molecular dynamics with it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tutorial_utils import symmetry
+from tutorial_utils.exercises._session_05_cases import PLANTED, Force, pairs
+from tutorial_utils.exercises.engine import Wrong, exercise
+
+Split = Callable[[np.ndarray, float], tuple[Sequence[int], Sequence[int]]]
+
+
+@exercise(
+    "5.1",
+    title="Split without a leak",
+    hint=[
+        "Sort by time. Which frames lie close to a test frame?",
+        "The last fifth is the test set; train on frames with time <= time[test].min() - gap.",
+    ],
+)
+def split_without_a_leak(answer: Split) -> str:
+    """Measure the distance in time from each test frame to the training frames, for several runs."""
+    rng = np.random.default_rng(0)
+    even = 0.5 * np.arange(1000)
+    runs = {
+        "even frames in order": (even, 20.0),
+        "the same frames shuffled": (rng.permutation(even), 20.0),
+        "frames at irregular times": (rng.uniform(0, 900, size=400), 40.0),
+        "frames at times from 5000 fs on": (5000 + even, 10.0),
+    }
+    for name, (time, gap) in runs.items():
+        _judge_split(name, time, gap, answer(time.copy(), gap))
+    return (
+        "No test frame has a neighbour among the training frames. The border frames that you left out are "
+        "the price of a test that means something."
+    )
+
+
+def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, parts) -> None:
+    try:
+        train, test = (np.unique(np.asarray(part, dtype=int)) for part in parts)
+    except (TypeError, ValueError):
+        raise Wrong("Return two arrays of indices: training frames first, then test frames.") from None
+    if not all(((part >= 0) & (part < len(time))).all() for part in (train, test)):
+        raise Wrong(f"{name}: an index lies outside 0 … {len(time) - 1}. Return indices, not times.")
+    if len(train) < len(time) / 2 or len(test) < len(time) / 10:
+        raise Wrong(
+            f"{name}: of {len(time)} frames {len(train)} train and {len(test)} test; at least half shall "
+            "train and a tenth test."
+        )
+    if common := len(np.intersect1d(train, test)):
+        raise Wrong(f"{name}: {common} frames are used to train and to test.")
+    nearest = np.abs(time[test][:, None] - time[train]).min(axis=1)
+    if nearest.min() < gap - 1e-9:
+        close = int((nearest < gap - 1e-9).sum())
+        raise Wrong(
+            f"{name}: {close} of {len(test)} test frames have a training frame closer than {gap:g} fs, the "
+            f"nearest {nearest.min():.2g} fs away. {_suspect(close, len(test), name)}"
+        )
+
+
+def _suspect(close: int, tests: int, name: str) -> str:
+    if close < tests / 2:
+        return "Leave out the frames at the border between the two sets."
+    if "order" not in name and "from" not in name:
+        return "Suspect indices taken for times: frames need not be in order; sort first."
+    return "A random split of a time series leaks; take whole stretches of time."
+
+
+Choice = Callable[[np.ndarray, int], Sequence[int]]
+
+
+@exercise(
+    "5.2",
+    title="Ask the committee",
+    hint=[
+        "Let the spread run over members, not over atoms or frames.",
+        "np.linalg.norm(forces.std(axis=0), axis=-1) is one number an atom; then the largest in a frame.",
+    ],
+)
+def ask_the_committee(answer: Choice) -> str:
+    """Plant frames on which members disagree, in length or in direction; turn frames and members round."""
+    rng = np.random.default_rng(0)
+    F = rng.normal(size=(1, 40, 6, 3)) + 0.01 * rng.normal(size=(4, 40, 6, 3))
+    F[:, 30:] += 4 * F[:1, 30:]  # strong forces, on which members agree as well as on weak ones
+    lengths = F.copy()
+    lengths[:, [7, 21]] *= np.array([0.5, 0.8, 1.2, 1.5])[:, None, None, None]
+    _judge_choice(answer, lengths, {7, 21}, "in the length of their forces")
+    directions = F.copy()
+    for frame in (3, 12, 33):
+        for member in range(4):
+            R = symmetry.random_rotation(np.random.default_rng(10 * frame + member))
+            directions[member, frame] = F[0, frame] @ R.T
+    _judge_choice(answer, directions, {3, 12, 33}, "in the direction of their forces, not in length")
+    _judge_turns(answer, F)
+    return (
+        "Your choice sees lengths and directions, and does not depend on anyone's axes. It still chooses "
+        "what is unknown, not what is important: that is up to you."
+    )
+
+
+def _chosen(answer: Choice, F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
+    found = np.asarray(answer(F.copy(), count))
+    if found.shape != (count,) or found.dtype.kind not in "iu":
+        raise Wrong(f"For count = {count} expected {count} whole numbers, got shape {found.shape}.")
+    frames = {int(i) % F.shape[1] for i in found}
+    if len(frames) < count:
+        raise Wrong(f"Of {count} chosen frames only {len(frames)} differ.")
+    return frames
+
+
+def _judge_choice(answer: Choice, F: np.ndarray, planted: set[int], how: str) -> None:
+    found = _chosen(answer, F, len(planted))
+    if found == planted:
+        return
+    strong = len(found & set(range(30, 40)) - planted)
+    if strong == len(found - planted):
+        suspect = "You chose strong forces on which all agree: take the spread over members (axis 0)."
+    elif "direction" in how:
+        suspect = "Suspect the spread of lengths: take it for each component, then the length."
+    else:
+        suspect = "Suspect the axis of the spread, or the end of the sorted list that you return."
+    raise Wrong(f"Members disagree on frames {sorted(planted)} {how}; you chose {sorted(found)}. {suspect}")
+
+
+def _judge_turns(answer: Choice, F: np.ndarray) -> None:
+    """Frames with graded disagreement along one axis each: turning a frame must not change its rank."""
+    rng = np.random.default_rng(1)
+    size = np.geomspace(0.7, 1.0, F.shape[1])[rng.permutation(F.shape[1])]
+    push = rng.normal(size=(4, 1, 1, 1)) * size[:, None, None] * np.array([0.0, 0.0, 1.0])
+    agreed = np.random.default_rng(2).normal(size=F.shape[1:])
+    R = np.array([symmetry.random_rotation(np.random.default_rng(n)) for n in range(F.shape[1])])
+    straight = agreed + push * np.eye(6)[0][:, None]
+    turned = np.einsum("fxy,mfay->mfax", R, straight)
+    first, second = _chosen(answer, straight, 10), _chosen(answer, turned, 10)
+    if first != second:
+        raise Wrong(
+            f"Turn each frame and {len(first - second)} of 10 choices change. Suspect a component by itself, "
+            "or a sum or maximum over x, y, z: take the length of the vector."
+        )
+    if first != _chosen(answer, straight[::-1], 10):
+        raise Wrong("Seat the members in another order and the choice changes.")
+
+
+Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
+
+
+@exercise(
+    "5.3",
+    title="How many times fewer?",
+    hint=[
+        "For each curve: which n gives this error? Then the ratio of the two.",
+        "np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1])); nan outside the points.",
+    ],
+)
+def how_many_times_fewer(answer: Saving) -> str:
+    """Compare with exact power laws, in other units, with roles exchanged, and beyond what was measured."""
+    n = np.array([10.0, 30.0, 100.0, 300.0, 1000.0])
+    for slope, shift in ((0.5, 4.0), (0.25, 10.0)):
+        strong, weak = n**-slope, (n / shift) ** -slope
+        level = float(strong[1] * 0.9)
+        _judge_saving(answer, n, strong, weak, level, shift, f"two parallel power laws {shift:g} apart")
+        _judge_saving(answer, n, 1000 * strong, 1000 * weak, 1000 * level, shift, "the same, errors in meV/Å")
+        _judge_saving(answer, n, weak, strong, level, 1 / shift, "the same, models exchanged")
+    strong, weak = 2.0 * n**-0.5, 1.0 * n**-0.2
+    for level in (0.3, 0.4):
+        exact = level**-5.0 / (2 / level) ** 2.0
+        _judge_saving(answer, n, strong, weak, level, exact, f"two slopes, at the error {level}")
+    for level, where in ((0.1, "below all that the weak model reached"), (0.8, "above")):
+        found = _saved(answer, n, strong, weak, level)
+        if not np.isnan(found):
+            raise Wrong(
+                f"The error {level} lies {where}: nobody measured that, and {found:.3g} is an "
+                "extrapolation. Return nan."
+            )
+    return (
+        "Your factor is measured, at an error that is named. It changes with that error unless the curves "
+        "are parallel: quote both."
+    )
+
+
+def _saved(answer: Saving, n, strong, weak, level: float) -> float:
+    found = np.asarray(answer(n.copy(), strong.copy(), weak.copy(), level), dtype=float)
+    if found.shape not in ((), (1,)):
+        raise Wrong(f"Expected one number, got shape {found.shape}.")
+    return float(found.reshape(()))
+
+
+def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, case: str) -> None:
+    found = _saved(answer, n, strong, weak, level)
+    if abs(found - exact) <= 1e-6 * exact:
+        return
+    suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
+    ratios = weak / strong
+    if ratios.min() * 0.999 <= found <= ratios.max() * 1.001:
+        suspect = "That is the ratio of errors at equal n; asked is the ratio of n at equal error."
+    elif abs(found * exact - 1) < 1e-6:
+        suspect = "Suspect the fraction upside down: frames of the weak model over frames of the strong one."
+    elif np.isnan(found):
+        suspect = "Both models reach this error. np.interp wants rising abscissas: turn the arrays round."
+    raise Wrong(f"For {case} the factor is {exact:.3g}, you have {found:.3g}. {suspect}")
+
+
+@exercise(
+    "5.4",
+    title="Forces that are no gradient",
+    hint=[
+        "Choose random directions u, v in the space of all coordinates; walk x + 0.1 (u cos φ + v sin φ).",
+        "Or ask derivatives: forces are a gradient if the matrix of ∂F_i/∂x_j, by differences, is symmetric.",
+    ],
+)
+def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
+    """Plant forces that are and are not gradients; all lie within 0.05 eV/Å of the honest ones."""
+    rng = np.random.default_rng(5)
+    corners = np.array([[0, 0, 0], [1.6, 0.1, 0], [0.2, 1.5, 0.3], [0.1, 0.4, 1.7]])
+    for name, (force, honest, suspect) in PLANTED.items():
+        for _ in range(3):
+            x = corners + rng.normal(scale=0.05, size=corners.shape)
+            found = answer(_careful(force), x.copy())
+            if not isinstance(found, bool | np.bool_):
+                raise Wrong(f"Your function returned {found!r}; expected True (a gradient) or False.")
+            if bool(found) == honest:
+                continue
+            if honest:
+                raise Wrong(f"The forces of {name} are a gradient, but your function says no. {suspect}")
+            change = np.abs(force(x) - pairs(x)).mean()
+            raise Wrong(
+                f"Your function takes {name} for a gradient. A mean absolute error sees only "
+                f"{change:.3f} eV/Å. {suspect}"
+            )
+    return "Two gradients pass, three impostors are caught, each within a few hundredths of an eV/Å."
+
+
+def _careful(force: Force) -> Force:
+    """Give the force a copy, so that an answer may go on using its own array."""
+    return lambda x: force(np.array(x, dtype=float))
+
+
+@exercise(
+    "5.5",
+    title="A cutoff without a kick",
+    hint=[
+        "Let u = r / cutoff. You need f = 1 at u = 0, and f = f′ = 0 at u = 1: a polynomial or a cosine can.",
+        "Beyond the cutoff use torch.where(r < cutoff, f, 0): a polynomial does not stop by itself.",
+    ],
+)
+def gentle_cutoff(answer: Callable[[Tensor, float], Tensor]) -> str:
+    """Test the limits, the fall, and the force of a pair that is cut off by the answer."""
+    for cutoff in (4.0, 5.5):
+        r = torch.linspace(0.01, 1.5 * cutoff, 301, dtype=torch.float64)
+        f = answer(r, cutoff)
+        if not isinstance(f, Tensor) or f.shape != r.shape:
+            raise Wrong(f"Expected a tensor of shape {tuple(r.shape)}, one value for each distance.")
+        if f[r > cutoff].abs().max() > 0:
+            worst = f[r > cutoff].abs().max().item()
+            raise Wrong(
+                f"Beyond the cutoff of {cutoff} Å it reaches {worst:.3g} instead of exactly 0: atoms that "
+                "are in no neighbour list would count. Suspect a formula without torch.where."
+            )
+        _falls(answer, f[r < cutoff], cutoff)
+        _no_kick(answer, cutoff)
+    return "Energy and force both fade: an atom may leave without a kick."
+
+
+def _falls(answer: Callable, inside: Tensor, cutoff: float) -> None:
+    start = answer(torch.tensor([1e-6], dtype=torch.float64), cutoff).item()
+    if abs(start - 1) > 1e-3:
+        raise Wrong(f"At r = 0 it is {start:.3g}; expected 1, so that close neighbours count in full.")
+    rise = inside.diff().max().item()
+    if rise > 1e-9:
+        raise Wrong(f"It rises by {rise:.2g} between two distances; an atom that leaves must count less.")
+
+
+def _no_kick(answer: Callable, cutoff: float) -> None:
+    def both(r: float) -> tuple[float, float]:
+        x = torch.tensor([r], dtype=torch.float64, requires_grad=True)
+        energy = (answer(x, cutoff) / x).sum()
+        (slope,) = torch.autograd.grad(energy, x)
+        return energy.item(), -slope.item()
+
+    (E_in, F_in), (E_out, F_out) = both(cutoff - 1e-6), both(cutoff + 1e-6)
+    if abs(E_in - E_out) > 1e-5:
+        raise Wrong(
+            f"The energy jumps by {abs(E_in - E_out):.2g} at the cutoff of {cutoff} Å: no force belongs to a "
+            "jump, and the total energy is not kept. Suspect a function that is not 0 at the cutoff."
+        )
+    if not abs(F_in - F_out) < 1e-5:  # also if it is no number
+        raise Wrong(
+            f"The energy fades but the force jumps from {F_in:.3g} to {F_out:.3g} at the cutoff of "
+            f"{cutoff} Å: the function has a slope there. Its derivative has to vanish too."
+        )
+
+
+@exercise(
+    "5.6",
+    title="The largest time step",
+    hint=[
+        "In the middle log σ = log c + 2 log Δt: take c as the median of σ/Δt², then Δt = sqrt(budget / c).",
+        "Drop points whose σ lies far above the law (unstable) or hardly changes with Δt (rounding).",
+    ],
+)
+def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> str:
+    """Give measured fluctuations with a floor of rounding and unstable steps; ask for a step in a budget."""
+    rng = np.random.default_rng(6)
+    for c, floor, limit, budget in ((2e-6, 0, 99, 1.3e-4), (5e-5, 2e-5, 99, 1e-3), (3e-6, 4e-7, 7, 6e-5)):
+        dt = np.array([0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10])  # fs
+        σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
+        σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
+        wanted, found = np.sqrt(budget / c), float(answer(dt.copy(), σ.copy(), budget))
+        if abs(found / wanted - 1) < 0.08:
+            continue
+        exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
+        line = f"A line through all points has the slope {exponent:.2f} instead of 2: "
+        why = {
+            floor > 0: line + "at short steps rounding sets a floor that no step gets below.",
+            limit < 99: line + "the longest steps are beyond the limit of stability; leave them out.",
+        }.get(True, "The energy's fluctuation follows c Δt², not c Δt.")
+        raise Wrong(
+            f"For a budget of {budget:g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. {why}"
+        )
+    return "Three times right: by the law where it holds, and not by points where it does not."

@@ -1,0 +1,261 @@
+"""Exercises of session 5: correct answers pass, typical mistakes get the message that names them."""
+
+import numpy as np
+import torch
+from exercise_answers import exercise_tests
+
+# ---- 5.1: a split
+
+
+def last_fifth(time, gap):
+    test = np.argsort(time)[-len(time) // 5 :]
+    return np.flatnonzero(time <= time[test].min() - gap), test
+
+
+def middle(time, gap):
+    low, high = np.quantile(time, [0.4, 0.55])
+    test = np.flatnonzero((time >= low) & (time <= high))
+    return np.flatnonzero((time <= low - gap) | (time >= high + gap)), test
+
+
+def shuffled(time, gap):
+    order = np.random.default_rng(0).permutation(len(time))
+    return order[: len(time) * 3 // 4], order[len(time) * 3 // 4 :]
+
+
+def no_border(time, gap):
+    order = np.argsort(time)
+    return order[: len(time) * 3 // 4], order[len(time) * 3 // 4 :]
+
+
+def as_listed(time, gap):
+    many = len(time)
+    return np.arange(many * 7 // 10), np.arange(many * 8 // 10, many)
+
+
+def too_few(time, gap):
+    order = np.argsort(time)
+    return order[: len(time) // 2], order[-3:]
+
+
+# ---- 5.2: a committee
+
+
+def largest_atom(forces, count):
+    return np.argsort(np.linalg.norm(forces.std(axis=0), axis=-1).max(axis=1))[-count:]
+
+
+def mean_variance(forces, count):
+    return np.argsort(-forces.var(axis=0).sum(axis=(1, 2)))[:count]
+
+
+def spread_of_lengths(forces, count):
+    return np.argsort(np.linalg.norm(forces, axis=-1).std(axis=0).max(axis=1))[-count:]
+
+
+def over_frames(forces, count):
+    return np.argsort(forces.mean(axis=0).std(axis=1).max(axis=1))[-count:]
+
+
+def one_component(forces, count):
+    return np.argsort(forces.std(axis=0).max(axis=(1, 2)))[-count:]
+
+
+def least(forces, count):
+    return np.argsort(np.linalg.norm(forces.std(axis=0), axis=-1).max(axis=1))[:count]
+
+
+# ---- 5.3: a saving
+
+
+def interpolated(n, strong, weak, error):
+    def frames(errors):
+        if not errors.min() <= error <= errors.max():
+            return np.nan
+        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
+
+    return frames(weak) / frames(strong)
+
+
+def fitted(n, strong, weak, error):
+    def frames(errors):
+        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
+        inside = errors.min() <= error <= errors.max()
+        return np.exp((np.log(error) - start) / slope) if inside else np.nan
+
+    return frames(weak) / frames(strong)
+
+
+def upside_down(n, strong, weak, error):
+    return 1 / interpolated(n, strong, weak, error)
+
+
+def ratio_of_errors(n, strong, weak, error):
+    return np.exp(np.log(weak / strong).mean())
+
+
+def extrapolated(n, strong, weak, error):
+    def frames(errors):
+        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
+        return np.exp((np.log(error) - start) / slope)
+
+    return frames(weak) / frames(strong)
+
+
+def straight_lines(n, strong, weak, error):
+    def frames(errors):
+        return np.interp(error, errors[::-1], n[::-1])
+
+    return frames(weak) / frames(strong)
+
+
+# ---- 5.4: forces that are no gradient
+
+
+def hessian(forces, x):
+    n, h = x.size, 1e-4
+    J = np.zeros((n, n))
+    for j in range(n):
+        step = np.zeros(n)
+        step[j] = h
+        step = step.reshape(x.shape)
+        J[:, j] = (forces(x + step) - forces(x - step)).ravel() / (2 * h)
+    return bool(np.abs(J - J.T).max() < 1e-4)
+
+
+def _walk(forces, loop):
+    F = np.stack([forces(x) for x in loop])
+    return ((F + np.roll(F, -1, axis=0)) / 2 * (np.roll(loop, -1, axis=0) - loop)).sum()
+
+
+def random_loops(forces, x):
+    rng, φ = np.random.default_rng(0), np.linspace(0, 2 * np.pi, 60, endpoint=False)[:, None, None]
+    for _ in range(8):
+        u, v = rng.normal(size=(2, *x.shape))
+        if abs(_walk(forces, x + 0.05 * (u * np.cos(φ) + v * np.sin(φ)))) > 1e-6:
+            return False
+    return True
+
+
+def one_circle(forces, x):  # one atom, one plane
+    φ = np.linspace(0, 2 * np.pi, 100, endpoint=False)
+    loop = np.repeat(x[None], 100, axis=0)
+    loop[:, 0, 0] += 0.1 * np.cos(φ)
+    loop[:, 0, 1] += 0.1 * np.sin(φ)
+    return bool(abs(_walk(forces, loop)) < 1e-5)
+
+
+def three_circles(forces, x):  # one atom at a time, all planes
+    φ = np.linspace(0, 2 * np.pi, 100, endpoint=False)
+    for atom in range(len(x)):
+        for a, b in ((0, 1), (1, 2), (0, 2)):
+            loop = np.repeat(x[None], 100, axis=0)
+            loop[:, atom, a] += 0.1 * np.cos(φ)
+            loop[:, atom, b] += 0.1 * np.sin(φ)
+            if abs(_walk(forces, loop)) > 1e-5:
+                return False
+    return True
+
+
+def open_path(forces, x):  # half a circle: an energy difference is taken for work
+    φ = np.linspace(0, np.pi, 100)
+    loop = np.repeat(x[None], 100, axis=0)
+    loop[:, 0, 0] += 0.1 * np.cos(φ)
+    loop[:, 0, 1] += 0.1 * np.sin(φ)
+    F = np.stack([forces(y) for y in loop])
+    return bool(abs(((F[1:] + F[:-1]) / 2 * np.diff(loop, axis=0)).sum()) < 1e-5)
+
+
+def total_force(forces, x):  # the sum of forces is another law
+    return bool(np.abs(forces(x).sum(axis=0)).max() < 1e-6)
+
+
+# ---- 5.5: a cutoff
+
+
+def cosine(r, cutoff):
+    return torch.where(r < cutoff, (torch.cos(torch.pi * r / cutoff) + 1) / 2, 0)
+
+
+def polynomial(r, cutoff):
+    u = r / cutoff
+    return torch.where(u < 1, 1 - 10 * u**3 + 15 * u**4 - 6 * u**5, 0)
+
+
+def straight(r, cutoff):
+    return (1 - r / cutoff).clamp(min=0)
+
+
+def endless(r, cutoff):
+    return (torch.cos(torch.pi * r / cutoff) + 1) / 2
+
+
+def step(r, cutoff):
+    return torch.where(r < cutoff, torch.exp(-r / cutoff), 0)
+
+
+def whole(r, cutoff):  # 1 inside, 0 outside
+    return torch.where(r < cutoff, 1.0, 0.0).to(r.dtype) + 0 * r
+
+
+# ---- 5.6: a time step
+
+
+def by_the_law(dt, σ, budget):
+    ratio = σ / dt**2
+    good = np.abs(np.log(ratio / np.median(ratio))) < 0.3
+    return np.sqrt(budget / np.exp(np.log(ratio[good]).mean()))
+
+
+def line_through_all(dt, σ, budget):
+    slope, start = np.polyfit(np.log(dt), np.log(σ), 1)
+    return np.exp((np.log(budget) - start) / slope)
+
+
+def proportional(dt, σ, budget):
+    return budget / np.median(σ / dt)
+
+
+RIGHT = [
+    ("5.1", last_fifth),
+    ("5.1", middle),
+    ("5.2", largest_atom),
+    ("5.2", mean_variance),
+    ("5.3", interpolated),
+    ("5.3", fitted),
+]
+WRONG = [
+    ("5.1", shuffled, "random split of a time series leaks"),
+    ("5.1", no_border, "Leave out the frames at the border"),
+    ("5.1", as_listed, "sort first"),
+    ("5.1", too_few, "a tenth test"),
+    ("5.2", spread_of_lengths, "Suspect the spread of lengths"),
+    ("5.2", over_frames, "all agree"),
+    ("5.2", one_component, "take the length of the vector"),
+    ("5.2", least, "end of the sorted list"),
+    ("5.3", upside_down, "upside down"),
+    ("5.3", ratio_of_errors, "ratio of errors at equal n"),
+    ("5.3", extrapolated, "extrapolation"),
+    ("5.3", straight_lines, "take logarithms"),
+]
+RIGHT += [
+    ("5.4", hessian),
+    ("5.4", random_loops),
+    ("5.5", cosine),
+    ("5.5", polynomial),
+    ("5.6", by_the_law),
+]
+WRONG += [
+    ("5.4", one_circle, "in the xy plane encloses no area"),
+    ("5.4", three_circles, "a loop on which two atoms move"),
+    ("5.4", open_path, "not closed"),
+    ("5.4", total_force, "takes a whirl"),
+    ("5.5", straight, "the force jumps"),
+    ("5.5", endless, "Beyond the cutoff"),
+    ("5.5", step, "energy jumps"),
+    ("5.5", whole, "energy jumps"),
+    ("5.6", line_through_all, "instead of 2"),
+    ("5.6", proportional, "not c Δt"),
+]
+
+TestAnswers = exercise_tests(5, RIGHT, WRONG)
