@@ -1,5 +1,6 @@
 """NequIP in LAMMPS: the plugin gives what Python gives, runs go on after a restart, bad input is named."""
 
+import dataclasses
 import zipfile
 
 import ase.io
@@ -10,7 +11,8 @@ from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
 from filelock import FileLock
 
-from tutorial_utils import symmetry
+from tutorial_utils import datasets, symmetry
+from tutorial_utils.datasets.loading import read_file
 from tutorial_utils.molecular_dynamics import lammps, nequip, plugin
 
 ELEMENTS = ["Cu", "Ni"]
@@ -203,53 +205,136 @@ def test_bad_input_is_named_before_any_step(potential, compiled, tmp_path):
     (tmp_path / "text.pt2").write_text("no model")
     with pytest.raises(RuntimeError, match="is no model made by"):
         lammps.run(atoms, potential.replace(str(compiled), str(tmp_path / "text.pt2")), "run 0")
+    with pytest.raises(RuntimeError, match=r"there is no file .* that can be read"):
+        lammps.run(atoms, potential.replace(str(compiled), str(tmp_path / "nothing.pt2")), "run 0")
+    with pytest.raises(RuntimeError, match=r"1 atom\(s\) with 0 neighbours"):
+        lammps.run(Atoms("Cu", cell=[9, 9, 9], pbc=True), potential.replace("Cu Ni", "Cu"), "run 0")
 
 
-def test_a_model_of_another_processor_is_refused(potential, compiled, tmp_path):
-    """The package names the instructions it was compiled for; here one that no processor has with these."""
-    other = tmp_path / "other.nequip.pt2"
-    with zipfile.ZipFile(compiled) as before, zipfile.ZipFile(other, "w") as after:
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(ValueError, match="there is no file"):
+        nequip.calculator(tmp_path / "nothing.ckpt")
+    with pytest.raises(ValueError, match="there is no file"):
+        nequip.compile(tmp_path / "nothing.ckpt")
+    with pytest.raises(ValueError, match=r"brings no potential Xx\.sw"):
+        lammps.potential_file("Xx.sw")
+
+
+def test_a_callback_names_bad_input_before_any_step(eager, tmp_path):
+    """An exception inside LAMMPS' call would be lost, and atoms would move without forces."""
+    with pytest.raises(ValueError, match="cannot take these atoms, Au4"):
+        lammps.run_with_callback(bulk("Au", cubic=True), eager, "run 1", folder=tmp_path)
+    assert not (tmp_path / lammps.LOG).exists()
+    with pytest.raises(ValueError, match="standard_form"):
+        lammps.run_with_callback(bulk("Cu"), eager, "run 1")
+    with pytest.raises(RuntimeError, match="LAMMPS stopped: ERROR: Units command after"):
+        lammps.run_with_callback(alloy(1, seed=1), EMT(), "units real\nrun 1")
+
+
+def test_a_callback_that_fails_stops_the_run(tmp_path):
+    class Tired(EMT):
+        calls = 0
+
+        def calculate(self, *arguments, **options):
+            self.calls += 1
+            if self.calls > 5:
+                raise ArithmeticError("no convergence")
+            super().calculate(*arguments, **options)
+
+    with pytest.raises(RuntimeError, match="failed on the way: no convergence"):
+        lammps.run_with_callback(alloy(2, seed=1), Tired(), f"{NVE}\nrun 1000", every=1, folder=tmp_path)
+    assert len(ase.io.read(tmp_path / lammps.TRAJECTORY, ":", format="lammps-dump-text")) < 10
+
+
+def rewrite(package, other, part: str, change):
+    """Copy a zip file, and change the files in it whose names end with `part`."""
+    with zipfile.ZipFile(package) as before, zipfile.ZipFile(other, "w") as after:
         for item in before.infolist():
             content = before.read(item)
-            if item.filename.endswith("metadata.json"):
-                content = content.replace(b'"AOTI_CPU_ISA": "', b'"AOTI_CPU_ISA": "AVX512_4VNNIW ')
-            after.writestr(item, content)
-    with pytest.raises(RuntimeError, match="compiled for another machine: this one lacks avx512_4vnniw"):
+            after.writestr(item, change(content) if item.filename.endswith(part) else content)
+    return other
+
+
+ELSEWHERE = {  # the package names the instructions it was compiled for; no processor has these
+    "processor": (
+        "metadata.json",
+        lambda content: content.replace(b'"AOTI_CPU_ISA": "', b'"AOTI_CPU_ISA": "AVX512_4VNNIW '),
+        "compiled for another machine: this one lacks avx512_4vnniw",
+    ),
+    "kind of machine": (  # bytes 18 and 19 of an ELF file; 0x15 is PowerPC
+        ".so",
+        lambda content: content[:18] + b"\x15\0" + content[20:],
+        "is no model made by .* on this machine",
+    ),
+    "version of torch": (
+        ".so",
+        lambda content: content.replace(b"aoti_torch_empty_strided\0", b"aoti_torch_other_strided\0"),
+        "is no model made by .* on this machine",
+    ),
+    "target": (
+        "metadata.json",
+        lambda content: content.replace(b"atomic_energy forces virial", b"total_energy forces stress"),
+        "was not compiled with '--target pair_nequip'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("part", "change", "message"), ELSEWHERE.values(), ids=ELSEWHERE.keys())
+def test_a_model_compiled_for_something_else_is_refused(part, change, message, potential, compiled, tmp_path):
+    other = rewrite(compiled, tmp_path / "other.nequip.pt2", part, change)
+    assert other.read_bytes() != compiled.read_bytes()
+    with pytest.raises(RuntimeError, match=message):
         lammps.run(alloy(2, seed=1), potential.replace(str(compiled), str(other)), "run 0")
 
 
 def test_a_model_is_compiled_once_wherever_it_was_trained(checkpoint, monkeypatch, tmp_path):
     """Folders stand in a checkpoint; they do not make another model of it, a weight does."""
 
-    def rewrite(name, part, change):
-        path = tmp_path / name
-        with zipfile.ZipFile(checkpoint) as before, zipfile.ZipFile(path, "w") as after:
-            for item in before.infolist():
-                content = before.read(item)
-                after.writestr(item, change(content) if item.filename.endswith(part) else content)
-        return path
-
     calls = []
-    monkeypatch.setattr(nequip, "_command", lambda name, model, to, *rest, log: calls.append(to))
+    monkeypatch.setattr(nequip, "_command", lambda name, model, to, *rest, **more: calls.append(to))
     monkeypatch.setattr(nequip.Path, "replace", lambda self, target: target.touch())
     monkeypatch.setenv("TUTORIAL_UTILS_CACHE", str(tmp_path / "cache"))
     folder = str(checkpoint.parent).encode()
     assert folder in zipfile.ZipFile(checkpoint).read("archive/data.pkl")
+    elsewhere = b"/" + b"x" * (len(folder) - 1)
     moved = rewrite(
-        "moved.ckpt", "/data.pkl", lambda content: content.replace(folder, b"/" + b"x" * (len(folder) - 1))
+        checkpoint, tmp_path / "moved.ckpt", "/data.pkl", lambda content: content.replace(folder, elsewhere)
     )
-    other = rewrite("other.ckpt", "/data/0", lambda content: content[:-4] + b"abcd")
+    other = rewrite(checkpoint, tmp_path / "other.ckpt", "/data/0", lambda content: content[:-4] + b"abcd")
     first = nequip.compile(checkpoint)
     assert nequip.compile(moved) == first and len(calls) == 1
     assert nequip.compile(other) != first and len(calls) == 2
 
 
-def test_without_a_compiler_the_way_out_is_named(monkeypatch, tmp_path):
+def test_without_a_compiler_the_way_out_is_named_and_works(checkpoint, eager, monkeypatch, tmp_path):
     monkeypatch.setenv("TUTORIAL_UTILS_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(plugin.NoCompiler, match="run_with_callback"):
-        plugin.build()
+    for command in (plugin.build, lambda: nequip.compile(checkpoint)):
+        with pytest.raises(plugin.NoCompiler, match=r"lammps\.run_with_callback"):
+            command()
+    run = lammps.run_with_callback(alloy(1, seed=1), eager, "run 0", every=1)
+    assert np.abs(run.frames[0].get_forces()).max() > 0.05
+
+
+PUBLISHED = """2
+Lattice="5 0 0 0 5 0 0 0 5" Properties=species:S:1:pos:R:3:forces:R:3 energy={energy} pbc="T T T"
+Si 0 0 0 {force} 0 0
+Si 1 0 0 -{force} 0 0
+"""
+
+
+def test_published_frames_can_be_trained_on(tmp_path):
+    """As of the dataset silicon_md_published: labels go from the file through the dataset to NequIP."""
+    card = dataclasses.replace(
+        datasets.card("silicon_md_published"), units={"positions": "Å", "energy": "eV", "forces": "eV/Å"}
+    )
+    (tmp_path / "two.xyz").write_text("".join(PUBLISHED.format(energy=-k, force=k / 4) for k in (1, 2)))
+    frames = nequip.labelled(read_file(card, tmp_path / "two.xyz"))
+    again = ase.io.read(nequip.write_frames(tmp_path / "train.xyz", frames), ":")
+    assert [atoms.get_potential_energy() for atoms in again] == [-1.0, -2.0]
+    np.testing.assert_array_equal([atoms.get_forces()[:, 0] for atoms in again], [[0.25, -0.25], [0.5, -0.5]])
+    assert all(atoms.pbc.all() and atoms.cell[2, 2] == 5 for atoms in again)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def nequip(model: str | Path, elements: Sequence[str]) -> str:
     """
     path = Path(model).resolve()
     if not path.is_file():
-        raise ValueError(f"model: there is no file {model}; make it with molecular_dynamics.compile")
+        raise ValueError(f"model: there is no file {model}; make it with nequip.compile")
     return f"plugin load {plugin.build()}\npair_style nequip\npair_coeff * * {path} {' '.join(elements)}"
 
 
@@ -199,6 +199,10 @@ def run_with_callback(
     """Run LAMMPS with the forces of an ASE calculator: slow, but without a C++ compiler.
 
     LAMMPS calls back at each step (``fix external``). Arguments and results as in `run`.
+
+    Raises:
+        ValueError: if the cell is not as LAMMPS needs it, or the calculator cannot take these atoms.
+        RuntimeError: if LAMMPS stops, or the calculator fails on the way.
     """
     folder = Path(folder or tempfile.mkdtemp(prefix="lammps-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -206,23 +210,45 @@ def run_with_callback(
     pair = "pair_style zero 1.0\npair_coeff * *\nfix callback all external pf/callback 1 1"
     pair += "\nfix_modify callback energy yes virial yes"
     start, rest = script(atoms, pair, "#", every=every), commands.strip()
+    work = _computed(atoms, calculator)
+    failed: list[Exception] = []
     with _inside(folder):
         lmp = _library()(cmdargs=["-log", LOG, "-screen", "none"])
         try:
             lmp.commands_string(start)
-            lmp.set_fix_external_callback("callback", _callback(lmp, atoms, calculator), None)
+            lmp.set_fix_external_callback("callback", _callback(lmp, work, failed), None)
             lmp.commands_string(rest)
+        except Exception as reason:  # LAMMPS raises nothing more special
+            said = str(reason).splitlines()[0]
+            raise RuntimeError(f"LAMMPS stopped: {said}; all files are in {folder}") from reason
         finally:
             lmp.close()
+    if failed:
+        message = f"calculator: it failed on the way: {failed[0]}; all files are in {folder}"
+        raise RuntimeError(message) from failed[0]
     return _read(folder, atoms)
 
 
-def _callback(lmp, atoms: Atoms, calculator: Calculator):
-    """Make the function that LAMMPS calls: it fills in forces, energy and virial."""
+def _computed(atoms: Atoms, calculator: Calculator) -> Atoms:
+    """Return a copy with the calculator, which has shown that it can take these atoms."""
     work = atoms.copy()
     work.calc = calculator
+    try:
+        work.get_forces()
+    except Exception as reason:  # whatever a calculator raises
+        formula = work.get_chemical_formula()
+        raise ValueError(f"calculator: it cannot take these atoms, {formula}: {reason}") from reason
+    return work
 
-    def call(_, step, count, tag, x, f):
+
+def _callback(lmp, work: Atoms, failed: list[Exception]):
+    """Make the function that LAMMPS calls: it fills in forces, energy and virial.
+
+    An exception would be lost on its way through LAMMPS, which would go on without forces: it is kept in
+    `failed`, and the run is stopped.
+    """
+
+    def fill(tag, x, f) -> None:
         order = np.argsort(tag)
         work.positions[:] = x[order]
         if work.pbc.any():
@@ -234,6 +260,13 @@ def _callback(lmp, atoms: Atoms, calculator: Calculator):
         if work.pbc.all():
             xx, yy, zz, yz, xz, xy = -work.get_stress() * work.get_volume()
             lmp.fix_external_set_virial_global("callback", [xx, yy, zz, xy, xz, yz])
+
+    def call(_, step, count, tag, x, f) -> None:
+        try:
+            fill(tag, x, f)
+        except Exception as reason:  # whatever a calculator raises
+            failed.append(reason)
+            lmp.force_timeout()
 
     return call
 

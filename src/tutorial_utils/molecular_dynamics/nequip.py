@@ -25,8 +25,10 @@ import torch
 import yaml
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
 
-from tutorial_utils.molecular_dynamics.plugin import cache, key
+from tutorial_utils.datasets import Dataset
+from tutorial_utils.molecular_dynamics.plugin import cache, compiler, key
 
 
 def config(
@@ -216,6 +218,7 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
 
     Raises:
         ValueError: if there is no such file.
+        NoCompiler: if there is no C++ compiler.
         RuntimeError: if the command fails, with its message.
     """
     model = Path(model).resolve()
@@ -229,7 +232,8 @@ def compile(model: str | Path, *, target: str = "pair_nequip") -> Path:
         compiled.parent.mkdir(parents=True, exist_ok=True)
         unfinished = compiled.with_name(f"{name}-{os.getpid()}.nequip.pt2")
         options = ["--mode", "aotinductor", "--device", "cpu", "--target", target]
-        _command("compile", str(model), str(unfinished), *options, log=compiled.with_suffix(".log"))
+        log = compiled.with_suffix(".log")
+        _command("compile", str(model), str(unfinished), *options, log=log, CXX=compiler())
         unfinished.replace(compiled)
     return compiled
 
@@ -282,13 +286,25 @@ def errors(calculator: Calculator, frames: Sequence[Atoms]) -> dict[str, float]:
     }
 
 
+def labelled(dataset: Dataset) -> list[Atoms]:
+    """Return the structures of a dataset, which know their energy (eV) and forces (eV/Å).
+
+    Raises:
+        ValueError: if the dataset has no energies or no forces.
+    """
+    frames = [atoms.copy() for atoms in dataset.structures]
+    for atoms, energy, forces in zip(frames, dataset["energy"], dataset["forces"], strict=True):
+        atoms.calc = SinglePointCalculator(atoms, energy=float(energy), forces=forces)
+    return frames
+
+
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> Path:
     """Write labelled frames as extended xyz, which NequIP reads."""
     ase.io.write(path, list(frames), format="extxyz")
     return Path(path)
 
 
-def _command(name: str, *arguments: str, log: Path) -> None:
+def _command(name: str, *arguments: str, log: Path, **environment: str) -> None:
     """Run one of NequIP's commands on one core, its output in a file."""
     program = Path(sys.executable).with_name(f"nequip-{name}")
     with log.open("w", encoding="utf-8") as output:
@@ -296,7 +312,7 @@ def _command(name: str, *arguments: str, log: Path) -> None:
             [str(program), *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
             cwd=log.parent,
         )
     if done.returncode:

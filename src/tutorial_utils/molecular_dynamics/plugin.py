@@ -31,7 +31,7 @@ def build() -> Path:
         A shared library for LAMMPS' command ``plugin load``.
 
     Raises:
-        NoCompiler: without g++ or clang++ on the PATH, or the compiler that the variable CXX names.
+        NoCompiler: if there is no C++ compiler.
         RuntimeError: if the compiler fails, with its message.
     """
     library = cache() / f"nequip-{key(*_parts())}.so"
@@ -51,19 +51,28 @@ def cache() -> Path:
     return Path(os.environ.get("TUTORIAL_UTILS_CACHE") or pooch.os_cache("tutorial_utils") / "compiled")
 
 
+def compiler() -> str:
+    """Return the path of the C++ compiler: the one that the variable CXX names, g++ or clang++.
+
+    Raises:
+        NoCompiler: if there is none on the PATH.
+    """
+    for name in (os.environ.get("CXX"), "g++", "clang++"):
+        if name and (found := shutil.which(name)):
+            return found
+    raise NoCompiler(
+        "no C++ compiler was found; on Debian or Ubuntu: sudo apt-get install g++. "
+        "Without one, use lammps.run_with_callback, which is slower"
+    )
+
+
 def _command() -> list[str]:
     """Give the line that compiles, all but the output file."""
-    found = [shutil.which(name) for name in (os.environ.get("CXX"), "g++", "clang++") if name]
-    if not any(found):
-        raise NoCompiler(
-            "no C++ compiler was found; on Debian or Ubuntu: sudo apt-get install g++. "
-            "Without one, use molecular_dynamics.run_with_callback, which is slower"
-        )
     lammps, libtorch = Path(_module("lammps")), Path(torch.__file__).parent
     headers = [lammps / "include" / "lammps", Path(sysconfig.get_path("data")) / "include"]
     headers += [libtorch / "include"]
     return [
-        next(path for path in found if path),
+        compiler(),
         *("-O2", "-std=c++20", "-shared", "-fPIC", "-DLAMMPS_SMALLBIG"),
         *(f"-I{folder}" for folder in headers),
         str(SOURCE),
