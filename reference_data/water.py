@@ -23,21 +23,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from ase import Atoms
 from files import command_line, report, write_npz
-from pyscf import dft, gto
 from pyscf.dft import numint
-from pyscf.lib import pack_tril
-from scipy.linalg import block_diag, cholesky, solve_triangular
+from scipy.linalg import block_diag
 from scipy.spatial.transform import Rotation
 
-from tutorial_utils.conventions import BOHR, HARTREE, quantum_chemistry_to_e3nn
+from tutorial_utils.conventions import BOHR, HARTREE
+from tutorial_utils.densities.fitting import converged, fit_coefficients, to_e3nn
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz"
 RAW = ROOT / "reference_data/raw/water"
 LMP = Path(sys.executable).parent / "lmp"
-BASIS, FITTING_BASIS = "def2-svp", "unc-def2-universal-jfit"
-GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6
 FRAMES, WARM_UP, SPACING, STEP = 20, 16_000, 1_500, 0.5  # frames, steps, steps, fs
 SIDE, DENSITY_LENGTH = 6, 3.107  # molecules along an edge of the box; Å each: 0.997 g/cm³
 FUNCTIONS = 102  # auxiliary functions of a molecule
@@ -58,14 +56,19 @@ class Cluster(NamedTuple):
     molecules: int
 
 
+# Each is the other's nearest neighbour: the pair is that of centre 17.
+SAME_AS_ANOTHER = Cluster("train", frame=11, centre=88, molecules=2)
+
+
 def catalogue() -> list[Cluster]:
-    """Return all clusters, small ones first; no centre is taken twice for the same size."""
+    """Return all clusters, small ones first; no cluster is there twice."""
     rng, found = np.random.default_rng(0), []
     for split, (frames, counts) in SPLITS.items():
         sites = [(frame, centre) for frame in frames for centre in range(SIDE**3)]
         for molecules, count in counts.items():
             chosen = rng.choice(len(sites), count, replace=False)
             found += [Cluster(split, *sites[n], molecules) for n in chosen]
+    found.remove(SAME_AS_ANOTHER)
     return sorted(found, key=lambda cluster: cluster.molecules)
 
 
@@ -147,53 +150,9 @@ def cut(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
     return (positions - positions.mean(axis=0)).astype(np.float32).astype(float)
 
 
-def converged(positions: np.ndarray, guess: np.ndarray | None = None) -> dft.rks.RKS:
-    """Return the converged mean field of a cluster."""
-    geometry = list(zip("OHH" * (len(positions) // 3), positions, strict=True))
-    molecule = gto.M(atom=geometry, basis=BASIS, verbose=0, max_memory=8000)
-    field = dft.RKS(molecule, xc="pbe").density_fit(auxbasis=FITTING_BASIS)
-    field.grids.level, field.conv_tol = GRID, 1e-9
-    field.kernel(dm0=guess)
-    if not field.converged:  # a second try, in smaller steps
-        field.damp, field.level_shift, field.max_cycle = 0.3, 0.2, 200
-        field.kernel(dm0=guess)
-    if not field.converged:
-        raise RuntimeError("the self-consistent field did not converge")
-    return field
-
-
-def charges(functions: gto.Mole) -> np.ndarray:
-    """Return the integral of each auxiliary function over all space; only l = 0 has one."""
-    found = []
-    for shell in range(functions.nbas):
-        l, (exponent,) = functions.bas_angular(shell), functions.bas_exp(shell)
-        value = functions._libcint_ctr_coeff(shell)[0, 0] * np.pi / (2 * exponent**1.5) if l == 0 else 0.0
-        found += [value] * (2 * l + 1)
-    return np.array(found)
-
-
-def fit(field: dft.rks.RKS) -> np.ndarray:
-    """Return the coefficients of the density in the Coulomb metric, electrons kept; PySCF's order.
-
-    With J the Coulomb integrals of the functions, b those of functions and density, q the charges:
-    c = J⁻¹ (b + λ q), λ such that q·c is the number of electrons. PySCF holds L⁻¹ (Q|mn) with J = L Lᵀ.
-    """
-    functions, density = field.with_df.auxmol, field.make_rdm1()
-    L = cholesky(functions.intor("int2c2e"), lower=True)
-    packed = pack_tril(2 * density - np.diag(np.diag(density)))  # each pair m > n stands for two
-    half = np.concatenate([block @ packed for block in field.with_df.loop()])
-    q = charges(functions)
-    half_q = solve_triangular(L, q, lower=True)
-    free = solve_triangular(L, half, lower=True, trans=1)
-    response = solve_triangular(L, half_q, lower=True, trans=1)
-    return free + response * (field.mol.nelectron - q @ free) / (q @ response)
-
-
-def to_e3nn(functions: gto.Mole, coefficients: np.ndarray) -> np.ndarray:
-    """Return coefficients in the order and axes of e3nn, (molecules, FUNCTIONS): O, H, H of each molecule."""
-    degrees = [functions.bas_angular(shell) for shell in range(functions.nbas)]
-    turn = block_diag(*[quantum_chemistry_to_e3nn(l).numpy() for l in degrees])
-    return (turn @ coefficients).reshape(-1, FUNCTIONS)
+def water(positions: np.ndarray) -> Atoms:
+    """Return molecules O, H, H one after the other, at positions in Å."""
+    return Atoms("OHH" * (len(positions) // 3), positions)
 
 
 def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray) -> dict[str, float]:
@@ -219,14 +178,14 @@ def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray
 
 def label(positions: np.ndarray) -> dict[str, np.ndarray]:
     """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units."""
-    parts = [converged(molecule) for molecule in positions.reshape(-1, 3, 3)]
+    parts = [converged(water(molecule)) for molecule in positions.reshape(-1, 3, 3)]
     start = time.process_time()
     guess = block_diag(*[part.make_rdm1() for part in parts])
-    field = converged(positions, guess) if len(parts) > 1 else converged(positions)
+    field = converged(water(positions), guess if len(parts) > 1 else None)
     seconds = time.process_time() - start
     gradient = field.nuc_grad_method()
     gradient.grid_response = True  # the grid moves with the atoms: the forces add up to zero
-    fitted, fitted_parts = fit(field), np.concatenate([fit(part) for part in parts])
+    fitted, fitted_parts = fit_coefficients(field), np.concatenate([fit_coefficients(p) for p in parts])
     functions = field.with_df.auxmol
     return {
         "positions": positions,
@@ -234,8 +193,8 @@ def label(positions: np.ndarray) -> dict[str, np.ndarray]:
         "monomer_energies": np.array([part.e_tot * HARTREE for part in parts]),
         "forces": -gradient.kernel() * HARTREE / BOHR,
         "dipole": field.dip_moment(unit="AU", verbose=0) * BOHR,
-        "coefficients": to_e3nn(functions, fitted),
-        "monomer_coefficients": to_e3nn(functions, fitted_parts),
+        "coefficients": to_e3nn(functions, fitted).reshape(-1, FUNCTIONS),
+        "monomer_coefficients": to_e3nn(functions, fitted_parts).reshape(-1, FUNCTIONS),
         "seconds": np.array(seconds),
         **{key: np.array(x) for key, x in differences(field, parts, fitted, fitted_parts).items()},
     }
