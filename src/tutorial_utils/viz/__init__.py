@@ -13,6 +13,10 @@ Every figure goes through `show`, which stores it with an alternative text and p
                                              a function on the sphere, coefficients in e3nn's order
     isosurface(values, *, reach, level=0.4, color="sky", resolution=21)
                                              a function in space, (n, n, n) values on a cube, as a surface
+    level_set(values, level, *, origin=(0, 0, 0), spacing=1.0)
+                                             where a function on a grid has a value: Mesh(vertices, triangles)
+    surfaces(atoms, {name: (mesh, colour or numbers)}, *, opacity=0.5, unit="")
+                                             such surfaces around a molecule
     irreps_diagram(irreps, *, values=None)   which l and parities a feature holds, how much of each
     learning_curve(table, *, x, y, by=None, x_label=None, y_label=None)
                                              one row per seed; mean, with bars from smallest to largest
@@ -29,6 +33,7 @@ from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider
 from tutorial_utils.viz.display import show
 from tutorial_utils.viz.spherical import spherical_surface
 from tutorial_utils.viz.structures import Structure, structure
+from tutorial_utils.viz.surfaces import Mesh, level_set, surfaces
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 from tutorial_utils.viz.volumes import isosurface
 
@@ -36,12 +41,15 @@ __all__ = [
     "DIVERGING",
     "OKABE_ITO",
     "TEMPLATE",
+    "Mesh",
     "Structure",
     "irreps_diagram",
     "isosurface",
     "learning_curve",
+    "level_set",
     "show",
     "slider",
     "spherical_surface",
     "structure",
+    "surfaces",
 ]

@@ -145,7 +145,7 @@ def structure(
     blobs = _fields(frames, tensors, "tensors", tensor_scale, _COLORS[1:] + _COLORS[:1])
     steps = _steps(frames, values, unit)
     commands = _commands(frames, style, texts, arrows, blobs)
-    picture = draw_picture(frames[0], _colors(frames[0]), style, texts, arrows, blobs)
+    picture = draw_picture(frames[0], element_colors(frames[0]), style, texts, arrows, blobs)
     content = json.dumps([commands, picture, steps, label, height])
     name = "structure-" + hashlib.sha256(content.encode()).hexdigest()[:12]
     return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height)
@@ -224,7 +224,8 @@ def _shaped(frames: list[Atoms], array: np.ndarray, argument: str, tail: tuple[i
     return full[:, None] if full.ndim == len(tail) + 1 else full
 
 
-def _colors(atoms: Atoms) -> dict[str, str]:
+def element_colors(atoms: Atoms) -> dict[str, str]:
+    """Return a hexadecimal colour for each element of a structure."""
     rgb = {s: jmol_colors[z] for s, z in zip(atoms.get_chemical_symbols(), atoms.numbers, strict=True)}
     colors = {s: "#" + "".join(f"{round(255 * c):02X}" for c in parts) for s, parts in rgb.items()}
     return {**colors, "H": _HYDROGEN} if "H" in colors else colors
@@ -236,7 +237,7 @@ def _commands(
     """Write the calls on 3Dmol's viewer, recorded by py3Dmol."""
     view = py3Dmol.view()
     view.addModelsAsFrames("".join(_xyz(frame) for frame in frames), "xyz")
-    view.setStyle({}, _style(style, _colors(frames[0])))
+    view.setStyle({}, _style(style, element_colors(frames[0])))
     if frames[0].pbc.any():
         for start, end in cell_edges(frames[0]):
             view.addCylinder(
