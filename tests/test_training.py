@@ -53,6 +53,24 @@ def test_the_same_seed_repeats_itself_and_another_does_not() -> None:
     assert run(0) != run(1)
 
 
+@pytest.mark.parametrize("max_steps", [None, 5])
+def test_steps_fall_along_half_a_cosine(max_steps: int | None) -> None:
+    """Where the slope is always 1, Adam's step is the learning rate."""
+    found = training.fit(
+        Line(),
+        lambda model, batch: (model(batch) - batch.pos[:, 0] * model.slope).mean(),  # the offset
+        train=graphs(1),
+        valid=[],
+        epochs=5 if max_steps is None else 100,
+        max_steps=max_steps,
+        learning_rate=0.1,
+        decay=0.2,
+    ).train
+    steps = -torch.tensor(found).diff()
+    n = torch.arange(4)
+    torch.testing.assert_close(steps, 0.1 * (0.2 + 0.8 * (1 + torch.cos(torch.pi * n / 5)) / 2))
+
+
 def test_history_is_the_mean_over_graphs_not_over_batches() -> None:
     """Five graphs in batches of four: the lonely fifth must not count as much as the other four."""
     train = graphs(5)

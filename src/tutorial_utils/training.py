@@ -1,6 +1,7 @@
 """One training loop for every model of the course, with its history and checkpoints."""
 
 import copy
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 from tqdm.auto import tqdm
@@ -42,6 +44,7 @@ def fit(
     valid: Sequence[Data],
     epochs: int,
     learning_rate: float = 1e-2,
+    decay: float = 1.0,
     batch_size: int = 32,
     patience: int | None = None,
     max_steps: int | None = None,
@@ -56,7 +59,8 @@ def fit(
         train: training graphs, shuffled anew in each epoch.
         valid: validation graphs, their loss picks the best epoch; if empty, the last weights stay.
         epochs: passes through `train`.
-        learning_rate: Adam's step.
+        learning_rate: Adam's step at the start.
+        decay: the step at the end over that at the start; it falls along half a cosine. 1: it stays.
         batch_size: graphs a step.
         patience: stop when `valid` has not improved for so many epochs; None: never.
         max_steps: stop after so many steps, whatever part of an epoch that is; None: never.
@@ -76,10 +80,11 @@ def fit(
     batches = DataLoader(list(train), batch_size=batch_size, shuffle=True, generator=shuffle)
     valid_batches = list(DataLoader(list(valid), batch_size=batch_size))  # collated once: never shuffled
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    schedule = _cosine(optimizer, min(steps_left, epochs * len(batches)), decay)
     history = History(train=[], valid=[], best_epoch=0)
     with tqdm(total=epochs, disable=quiet or not _somebody_watches(), leave=False, unit="epoch") as bar:
         for epoch in range(epochs):
-            history.train.append(_train_epoch(model, loss, islice(batches, steps_left), optimizer))
+            history.train.append(_train_epoch(model, loss, islice(batches, steps_left), schedule))
             steps_left -= len(batches)
             if valid:
                 history.valid.append(_mean_loss(model, loss, valid_batches))
@@ -140,14 +145,17 @@ def load(path: str | Path, model: nn.Module) -> dict[str, Any]:
     return metadata
 
 
-def _train_epoch(
-    model: nn.Module, loss: Loss, batches: Iterable[Batch], optimizer: torch.optim.Optimizer
-) -> float:
+def _cosine(optimizer: torch.optim.Optimizer, steps: int, decay: float) -> LambdaLR:
+    """Let the learning rate fall from 1 to `decay` times its value in so many steps."""
+    return LambdaLR(optimizer, lambda n: decay + (1 - decay) * (1 + math.cos(math.pi * n / steps)) / 2)
+
+
+def _train_epoch(model: nn.Module, loss: Loss, batches: Iterable[Batch], schedule: LambdaLR) -> float:
     model.train()
     device = _device(model)
     total, graphs = 0.0, 0
     for batch in batches:
-        optimizer.zero_grad()
+        schedule.optimizer.zero_grad()
         value = loss(model, batch.to(device))
         if not torch.isfinite(value):
             raise FloatingPointError(
@@ -155,7 +163,8 @@ def _train_epoch(
                 "and look for NaN in the targets and for atoms at zero distance"
             )
         value.backward()
-        optimizer.step()
+        schedule.optimizer.step()
+        schedule.step()
         total += value.item() * batch.num_graphs
         graphs += batch.num_graphs
     return total / graphs

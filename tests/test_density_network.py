@@ -1,0 +1,227 @@
+"""The density network: right under all symmetries, cheap for large clusters, and able to learn."""
+
+import numpy as np
+import pytest
+import torch
+from ase import Atoms
+from ase.build import molecule
+from model_mixins import ModelMixin
+
+from tutorial_utils import datasets, graphs, symmetry, training
+from tutorial_utils.densities import WATER, Density, network, stored
+from tutorial_utils.densities.network import DensityNetwork
+
+
+def dimer() -> Atoms:
+    """Two molecules, no symmetry left."""
+    a, b = molecule("H2O"), molecule("H2O")
+    b.rotate(73, (0.3, 0.5, 0.8))
+    b.translate((0.4, 1.7, 2.3))
+    return a + b
+
+
+def water_and_hydrogen() -> Atoms:
+    return molecule("H2O") + Atoms("H", [[1.1, 1.9, -0.7]])
+
+
+def small(**options) -> DensityNetwork:
+    return DensityNetwork(irreps_hidden="8x0e+4x1o", irreps_last="8x0e+4x1o+2x2e+2x3o+2x4e", **options)
+
+
+class TestCoefficients(ModelMixin):
+    irreps_out, per, cutoff = str(WATER.irreps("O")), "atom", 5.0
+    structures = (dimer, water_and_hydrogen)
+
+    def build(self) -> DensityNetwork:
+        return small()
+
+
+@pytest.fixture
+def clusters() -> datasets.Dataset:
+    if "water_clusters_pbe" not in datasets.names():
+        pytest.skip("water_clusters_pbe is not made yet")
+    return datasets.load("water_clusters_pbe")
+
+
+@pytest.fixture
+def fitting():
+    pytest.importorskip("pyscf")
+    from tutorial_utils.densities import fitting
+
+    return fitting
+
+
+# --- symmetry ---
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_turned_cluster_has_the_turned_density(rng, mirror: bool) -> None:
+    model, atoms = small(), dimer()
+    R = symmetry.random_rotation(rng) * (-1 if mirror else 1)
+    wanted = network.predict(model, atoms).rotated(torch.tensor(R))
+    found = network.predict(model, wanted.atoms)
+    torch.testing.assert_close(found.coefficients, wanted.coefficients)
+    assert not torch.allclose(found.coefficients, network.predict(model, atoms).coefficients, atol=1e-2)
+
+
+def test_the_order_of_atoms_does_not_change_the_density(rng) -> None:
+    model, atoms = small(), dimer()
+    points = torch.tensor(rng.normal(size=(20, 3)))
+    shuffled = atoms[rng.permutation(len(atoms))]
+    assert list(shuffled.symbols) != list(atoms.symbols)
+    values = [network.predict(model, some).evaluate(points) for some in (atoms, shuffled)]
+    torch.testing.assert_close(*values)
+
+
+# --- what can come out ---
+
+
+def coefficients_by_degree(model: DensityNetwork) -> dict[int, float]:
+    """Largest coefficient of each degree, over the atoms of a dimer."""
+    with torch.no_grad():
+        c = model(graphs.to_graph(dimer(), model.cutoff))
+    irreps = model.irreps_out
+    return {ir.l: c[:, s].abs().max().item() for (_, ir), s in zip(irreps, irreps.slices(), strict=True)}
+
+
+def test_scalars_inside_do_not_keep_degrees_from_coming_out() -> None:
+    found = coefficients_by_degree(DensityNetwork(irreps_hidden="16x0e"))
+    assert set(found) == {0, 1, 2, 3, 4} and min(found.values()) > 1e-3
+
+
+def test_scalars_at_the_end_make_an_invariant_model() -> None:
+    found = coefficients_by_degree(DensityNetwork(irreps_last="16x0e"))
+    assert found.pop(0) > 1e-3
+    assert set(found.values()) == {0.0}
+
+
+def test_each_atom_has_the_functions_of_its_element() -> None:
+    density = network.predict(small(), dimer())
+    assert str(density.irreps.simplify()) == str((2 * (WATER.irreps("O") + 2 * WATER.irreps("H"))).simplify())
+    assert density.coefficients.dtype == torch.float64
+    assert all(density.coefficients[s].abs().min() > 0 for s in WATER.slices(dimer().numbers))
+
+
+def test_functions_of_one_atom_are_orthonormal_in_the_coordinates_of_the_network(fitting) -> None:
+    for symbol in ("O", "H"):
+        A = network.change_matrix(WATER, symbol)
+        S = fitting.metrics(Atoms(symbol)).overlap
+        torch.testing.assert_close(A @ S @ A.T, torch.eye(len(A)), atol=1e-8, rtol=0)
+
+
+def test_changes_are_of_order_one_after_standardising(rng) -> None:
+    model = small()
+    atoms = [dimer() for _ in range(50)]
+    sizes = torch.cat(
+        [torch.full((mul * ir.dim,), 3.0**-ir.l) for mul, ir in Density(dimer(), torch.zeros(204)).irreps]
+    )
+    densities = [Density(a, 1 + sizes * torch.tensor(rng.normal(size=204))) for a in atoms]
+    model.standardise(densities)
+    c = torch.stack([d.coefficients for d in densities])[:, :70]  # the first oxygens
+    oxygen = list(WATER.exponents).index("O")
+    y = torch.linalg.solve(model.change[oxygen].T, (c - model.constant[oxygen]).T).T
+    for (_, ir), s in zip(model.irreps_out, model.irreps_out.slices(), strict=True):
+        assert y[:, s].square().mean().item() == pytest.approx(1, rel=0.3), ir
+    assert model.constant[:, 12:].abs().max() == 0  # a constant vector would point somewhere
+
+
+# --- large clusters ---
+
+
+def test_blocks_of_edges_change_nothing(monkeypatch) -> None:
+    model, big = small(), Atoms()
+    for n in range(8):
+        one = molecule("H2O")
+        one.rotate(50 * n, (1, 2, 3 - n))
+        one.translate((2.9 * (n % 2), 2.9 * (n // 2 % 2), 2.9 * (n // 4)))
+        big += one
+    whole = network.predict(model, big).coefficients
+    monkeypatch.setattr(network, "_EDGES", 40)
+    torch.testing.assert_close(network.predict(model, big).coefficients, whole)
+
+
+def test_far_molecules_are_as_if_alone() -> None:
+    model, near, far = small(), dimer(), dimer()
+    far.positions[3:] += 20.0
+    alone = network.predict(model, near[:3]).coefficients
+    torch.testing.assert_close(network.predict(model, far).coefficients[:102], alone)
+    assert not torch.allclose(network.predict(model, near).coefficients[:102], alone, atol=1e-3)
+
+
+# --- losses ---
+
+
+@pytest.mark.parametrize("with_metric", [False, True])
+def test_metric_errors_are_those_of_each_cluster_alone(rng, with_metric: bool) -> None:
+    model = small()
+    targets = [
+        Density(a, torch.tensor(rng.normal(size=n))) for a, n in ((dimer(), 204), (molecule("H2O"), 102))
+    ]
+    metrics = [torch.diag(torch.tensor(rng.uniform(1, 2, size=len(t.coefficients)))) for t in targets]
+    batch = graphs.batch(
+        [
+            network.as_graph(t, model.cutoff, metric=M if with_metric else None)
+            for t, M in zip(targets, metrics, strict=True)
+        ]
+    )
+    found = network.metric_errors(model, batch)
+    for value, t, M in zip(found, targets, metrics, strict=True):
+        delta = network.predict(model, t.atoms).coefficients - t.coefficients
+        wanted = delta @ M @ delta if with_metric else delta @ delta
+        assert value.item() == pytest.approx(wanted.item() / t.atoms.numbers.sum())
+    assert network.root_error(model, batch).item() == pytest.approx(found.sqrt().mean().item())
+
+
+def test_it_learns_molecules_better_than_constant_atoms(clusters: datasets.Dataset, fitting) -> None:
+    torch.manual_seed(0)
+    densities = [stored(clusters, n) for n in np.flatnonzero(clusters["molecules"] == 1)[:20]]
+    model = small()
+    model.standardise(densities[:16])
+    data = [network.as_graph(d, model.cutoff, metric=fitting.metrics(d.atoms).overlap) for d in densities]
+    constant = small()
+    constant.load_state_dict(model.state_dict())
+    for head in constant.heads:
+        head.weight.data.zero_()
+        head.bias.data.zero_()
+    baseline = network.root_error(constant, graphs.batch(data[16:])).item()
+    training.fit(
+        model,
+        network.root_error,
+        train=data[:16],
+        valid=[],
+        epochs=25,
+        learning_rate=0.05,
+        decay=0.05,
+        batch_size=4,
+        quiet=True,
+    )
+    assert network.root_error(model, graphs.batch(data[16:])).item() < 0.2 * baseline
+
+
+def test_electrons_are_counted_and_put_right(fitting) -> None:
+    model, atoms = small(), dimer()
+    raw = network.predict(model, atoms)
+    assert abs(raw.electrons().item() - 20) > 1e-3  # nothing has told the network
+    right = raw.with_coefficients(fitting.metrics(atoms).with_electrons(raw.coefficients, 20.0))
+    assert right.electrons().item() == pytest.approx(20, abs=1e-9)
+    torch.testing.assert_close(right.dipole(), right.dipole(origin=(10.0, -4.0, 7.0)))
+    assert not torch.allclose(raw.dipole(), raw.dipole(origin=(10.0, -4.0, 7.0)), atol=1e-3)
+
+
+# --- bad input ---
+
+
+def test_strange_elements_are_named() -> None:
+    with pytest.raises(ValueError, match="no basis functions for N, only for"):
+        network.predict(small(), molecule("NH3"))
+
+
+def test_two_atoms_at_one_place_are_named() -> None:
+    with pytest.raises(ValueError, match="atoms 0 and 3 are at one point"):
+        network.predict(small(), molecule("H2O") + molecule("H2O"))
+
+
+@pytest.mark.parametrize("wrong", [{"irreps_hidden": "8x1o"}, {"irreps_last": "8x1o"}, {"layers": 0}])
+def test_features_need_scalars(wrong: dict) -> None:
+    with pytest.raises(ValueError, match="need scalars 0e, and layers at least 1"):
+        DensityNetwork(**wrong)
