@@ -92,6 +92,22 @@
     };
     knob.addEventListener("input", move);
     move();
+    const play = document.createElement("button");
+    let timer = 0;
+    const name = function () {
+      play.textContent = timer ? "\u23f8\ufe0e pause" : "\u25b6\ufe0e play";
+    };
+    play.type = "button";
+    play.addEventListener("click", function () {
+      clearInterval(timer);
+      timer = timer ? 0 : setInterval(function () {
+        knob.value = (+knob.value + 1) % names.length;
+        move();
+      }, 200);
+      name();
+    });
+    name();
+    knob.parentNode.after(play);
   }
 
   // drawn when it comes near the window: a page holds few WebGL views at a time, and a folded one has no size yet
