@@ -1,0 +1,205 @@
+"""From force constants to frequencies: the dynamical matrix and its eigenvalues.
+
+An atom i of the first cell and an atom j of any cell, at the vector v from i, are joined by a 3 x 3 matrix
+Φ, minus the force on i where j moves by 1 Å. A wave of wave vector q moves atoms by u_i e^(2πi q·v)/√m_i, so
+
+    D_ij(q) = 1/√(m_i m_j) Σ_v Φ_ij(v) e^(2πi q·v),    D(q) u = ω² u.
+
+q is given in units of the reciprocal lattice vectors, frequencies are ω/2π in THz; a negative one stands for
+an imaginary one: a crystal that is not stable.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from ase import Atoms, units
+from jaxtyping import Complex, Float, Int
+
+from tutorial_utils.conventions import COULOMB
+
+THZ = np.sqrt(units._e * 1e20 / units._amu) / (2e12 * np.pi)  # frequency of the root of 1 eV/(Å² u)
+WAVENUMBER = units._c * 1e-10  # THz of 1/cm
+EQUAL_LENGTHS = 1e-4  # Å; images whose distances differ by less share a force constant
+
+
+@dataclass(frozen=True)
+class ForceConstants:
+    """What it costs to move atoms of a crystal, pair by pair.
+
+    Attributes:
+        atoms: the primitive cell; its masses count.
+        pairs: (2, pairs) | atom i and atom j of each pair, as numbered in `atoms`.
+        vectors: (pairs, 3) | from i to the image of j that is meant, Å.
+        values: (pairs, 3, 3) | Φ, eV/Å².
+        share: (pairs,) | which part of an atom of the supercell the pair stands for (1/2 if two images are
+            equally near).
+    """
+
+    atoms: Atoms
+    pairs: Int[np.ndarray, "2 pairs"]
+    vectors: Float[np.ndarray, "pairs 3"]
+    values: Float[np.ndarray, "pairs 3 3"]
+    share: Float[np.ndarray, " pairs"]
+
+    @property
+    def sums(self) -> Float[np.ndarray, "atoms 3 3"]:
+        """Σ_j Φ_ij, eV/Å²: what it costs atom i to move with the whole crystal. It should cost nothing."""
+        total = np.zeros((len(self.atoms), 3, 3))
+        np.add.at(total, self.pairs[0], self.values)
+        return total
+
+    @property
+    def stiffness(self) -> Float[np.ndarray, "atoms 3 3"]:
+        """Φ_ii, eV/Å²: what it costs to move atom i alone."""
+        total = np.zeros((len(self.atoms), 3, 3))
+        own = self._own
+        np.add.at(total, self.pairs[0, own], self.values[own])
+        return total
+
+    @property
+    def _own(self) -> np.ndarray:
+        same = self.pairs[0] == self.pairs[1]
+        return np.flatnonzero(same & (np.linalg.norm(self.vectors, axis=1) < EQUAL_LENGTHS))
+
+    def acoustic(self) -> "ForceConstants":
+        """Return force constants that cost nothing to move as a whole: Φ_ii makes up for what is left."""
+        values, sums = self.values.copy(), self.sums
+        for pair in self._own:
+            values[pair] -= sums[self.pairs[0, pair]]
+        return replace(self, values=values)
+
+    def polar(
+        self,
+        charges: Float[np.ndarray, "atoms 3 3"],
+        dielectric: Float[np.ndarray, "3 3"],
+        direction: Float[np.ndarray, " 3"],
+    ) -> "ForceConstants":
+        """Return force constants with the field of a long wave along `direction`, which splits LO from TO.
+
+        The field is spread evenly over the supercell: exact as q goes to zero along `direction`.
+
+        Args:
+            charges: Born charges, [α, β] = ∂(dipole α)/∂(position β), e.
+            dielectric: ε∞.
+            direction: Cartesian, of any length.
+
+        Source: X. Y. Wang et al., J. Phys. Condens. Matter 22, 202201 (2010).
+        """
+        n = np.asarray(direction, dtype=float)
+        along = np.einsum("a,iab->ib", n, charges)
+        i, j = self.pairs
+        cells = self.share.sum() / len(self.atoms) ** 2
+        strength = 4 * np.pi * COULOMB / self.atoms.get_volume() / (n @ dielectric @ n) / cells
+        field = strength * np.einsum("pa,pb,p->pab", along[i], along[j], self.share)
+        return replace(self, values=self.values + field)
+
+
+def from_supercell(
+    atoms: Atoms, supercell: Atoms, values: Float[np.ndarray, "atoms sites 3 3"]
+) -> ForceConstants:
+    """Turn a table of force constants into pairs: each atom of the supercell is taken where it is nearest.
+
+    Args:
+        atoms: the primitive cell.
+        supercell: a periodic repetition of it, in any order, which begins with the primitive cell's atoms.
+        values: Φ between atoms of the first cell and of the supercell, eV/Å².
+
+    Returns:
+        Force constants; an atom with several images at the same shortest distance is shared among these.
+
+    Raises:
+        ValueError: if the shapes do not fit, or the supercell is none of this cell.
+    """
+    if values.shape != (len(atoms), len(supercell), 3, 3):
+        raise ValueError(f"values: expected ({len(atoms)}, {len(supercell)}, 3, 3), got {values.shape}")
+    kind = _kinds(atoms, supercell)
+    found = _nearest_images(atoms, supercell)
+    i, site, vectors, share = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    weighted = values[i, site] * share[:, None, None]
+    return ForceConstants(atoms, np.stack([i, kind[site]]), vectors, weighted, share)
+
+
+def _kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
+    """Return which atom of the cell each atom of the supercell repeats."""
+    apart = (supercell.positions[:, None] - atoms.positions) @ np.linalg.inv(atoms.cell.array)
+    distance = np.abs(apart - apart.round()).max(axis=-1)
+    kind = distance.argmin(axis=1)
+    if distance.min(axis=1).max() > 1e-3 or (atoms.numbers[kind] != supercell.numbers).any():
+        raise ValueError("supercell: some of its atoms are no images of the cell's")
+    return kind
+
+
+def _nearest_images(atoms: Atoms, supercell: Atoms) -> list[tuple[np.ndarray, ...]]:
+    """Return (atom, site, vector, share) of the nearest images of all sites, atom by atom."""
+    steps = np.array(list(np.ndindex(5, 5, 5))) - 2
+    shifts = steps @ supercell.cell.array
+    found: list[tuple[np.ndarray, ...]] = []
+    for number, centre in enumerate(atoms.positions):
+        vectors = supercell.positions[:, None] - centre + shifts  # (sites, images, 3)
+        length = np.linalg.norm(vectors, axis=-1)
+        nearest = length < length.min(axis=1, keepdims=True) + EQUAL_LENGTHS
+        site, image = np.nonzero(nearest)
+        share = 1 / nearest.sum(axis=1)[site]
+        found.append((np.full(len(site), number), site, vectors[site, image], share))
+    return found
+
+
+def dynamical_matrix(
+    constants: ForceConstants, q: Float[np.ndarray, "waves 3"]
+) -> Complex[np.ndarray, "waves modes modes"]:
+    """Return D(q), eV/(Å² u), for wave vectors in units of the reciprocal lattice vectors."""
+    atoms, (i, j) = constants.atoms, constants.pairs
+    n = len(atoms)
+    q = np.atleast_2d(np.asarray(q, dtype=float))
+    if q.shape[-1] != 3:
+        raise ValueError(f"q: expected the shape (waves, 3), got {q.shape}")
+    places = constants.vectors @ np.linalg.inv(atoms.cell.array)
+    phases = np.exp(2j * np.pi * q @ places.T)  # (waves, pairs)
+    matrix = np.zeros((len(q), n, n, 3, 3), dtype=complex)
+    for a, b in np.ndindex(n, n):
+        chosen = (i == a) & (j == b)
+        matrix[:, a, b] = np.einsum("qp,pxy->qxy", phases[:, chosen], constants.values[chosen])
+    masses = atoms.get_masses()
+    matrix /= np.sqrt(masses[:, None] * masses)[:, :, None, None]
+    square = matrix.swapaxes(2, 3).reshape(len(q), 3 * n, 3 * n)
+    return (square + square.conj().swapaxes(1, 2)) / 2
+
+
+def frequencies(
+    constants: ForceConstants, q: Float[np.ndarray, "waves 3"]
+) -> Float[np.ndarray, "waves modes"]:
+    """Return the frequencies at wave vectors q, ascending, THz; negative for imaginary ones."""
+    squares = np.linalg.eigvalsh(dynamical_matrix(constants, q))
+    return np.sign(squares) * np.sqrt(np.abs(squares)) * THZ
+
+
+def mesh(size: int) -> Float[np.ndarray, "waves 3"]:
+    """Return size³ wave vectors that fill the Brillouin zone evenly, the zero vector among them."""
+    if size < 1:
+        raise ValueError(f"size: expected at least 1, got {size}")
+    return np.array(list(np.ndindex(size, size, size))) / size
+
+
+def mean_square(constants: ForceConstants) -> float:
+    """Return ⟨ν²⟩ over all waves and modes, THz²: Σ_i tr Φ_ii/m_i / 3N, with no wave computed."""
+    traces = np.trace(constants.stiffness, axis1=1, axis2=2)
+    return float((traces / constants.atoms.get_masses()).sum() / (3 * len(constants.atoms)) * THZ**2)
+
+
+def chain(
+    q: Float[np.ndarray, " waves"], masses: tuple[float, float], *, spring: float
+) -> Float[np.ndarray, "waves 2"]:
+    """Return the two branches of a chain of alternating masses joined by equal springs, THz.
+
+    ω² = K (1/m + 1/M) ∓ K √((1/m + 1/M)² - 4 sin²(πq)/(m M)); two masses a period, q in units of 2π/period.
+
+    Args:
+        q: wave numbers.
+        masses: m and M, u.
+        spring: K, eV/Å².
+    """
+    m, M = masses
+    mean = 1 / m + 1 / M
+    root = np.sqrt(mean**2 - 4 * np.sin(np.pi * np.asarray(q)) ** 2 / (m * M))
+    squares = spring * np.stack([mean - root, mean + root], axis=-1)
+    return np.sqrt(squares.clip(min=0)) * THZ
