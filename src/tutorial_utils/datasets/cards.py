@@ -310,6 +310,20 @@ _CARDS = (
         sha256="41a3979c7ba5695b49a74f33d76622bf6b815b863f135442c85b1f8617d6f043",
         reference="https://doi.org/10.1063/1.478522",
     ),
+    Card(
+        name="ethanol_torsion",
+        what=(
+            "Ethanol at 500 K by GFN2-xTB and by NequIP, which learned it from 300 frames of ethanol_xtb, six "
+            "runs each. quantity is share (of the time, by dihedral C-C-O-H, °), vdos (1/THz, by THz) or cost "
+            "(s a run); for NequIP, as run 0, on test frames force_mae, force_rms (eV/Å) and energy_error (eV, "
+            "by dihedral)."
+        ),
+        units={"potential": "", "run": "", "quantity": "", "x": "", "value": ""},
+        licence=DATA_LICENCE,
+        made_by="reference_data/ethanol_torsion.py",
+        file="ethanol_torsion.json",
+        sha256="fcf315b57c5fb4ab25bcc7d3aa0393ee8c955b99918ed80e99dcac09c2f9f6af",
+    ),
 )
 
 
