@@ -313,10 +313,10 @@ _CARDS = (
     Card(
         name="ethanol_torsion",
         what=(
-            "Ethanol at 500 K by GFN2-xTB and by NequIP, which learned it from 300 frames of ethanol_xtb, six "
-            "runs each. quantity is share (of the time, by dihedral C-C-O-H, °), vdos (1/THz, by THz) or cost "
-            "(s a run); for NequIP, as run 0, on test frames force_mae, force_rms (eV/Å) and energy_error (eV, "
-            "by dihedral)."
+            "Ethanol at 500 K by GFN2-xTB and by NequIP, which learned it from 300 frames of ethanol_xtb; "
+            "six runs each. quantity is share (of time, by dihedral C-C-O-H, °), vdos (1/THz, by THz), cost "
+            "(s a run); NequIP's run 0 is a test on new frames: force_mae, force_rms (eV/Å), energy_error "
+            "(eV, by dihedral)."
         ),
         units={"potential": "", "run": "", "quantity": "", "x": "", "value": ""},
         licence=DATA_LICENCE,
