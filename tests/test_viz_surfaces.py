@@ -56,6 +56,7 @@ def test_two_bodies_have_two_surfaces() -> None:
 
 def test_a_figure_with_colours_and_one_with_numbers(sphere: viz.Mesh) -> None:
     water = molecule("H2O")
+    water.positions *= 1.1  # hot bonds are bonds too
     plain = viz.surfaces(water, {"gain": (sphere, "blue"), "loss": (sphere, "vermillion")})
     assert [trace.name for trace in plain.data if trace.type == "mesh3d"] == ["gain", "loss"]
     bonds = plain.data[0]

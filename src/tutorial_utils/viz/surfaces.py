@@ -114,7 +114,8 @@ def surfaces(
             trace.update(colorscale=DIVERGING, colorbar=bar, hoverinfo="skip")
         fig.add_trace(trace)
     fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, legend={"x": 0, "y": 1})
-    fig.update_scenes(aspectmode="data", camera_projection_type="orthographic")
+    camera = {"projection_type": "orthographic", "eye": {"x": 0.22, "y": -0.8, "z": 0.36}}
+    fig.update_scenes(aspectmode="data", camera=camera)
     for axis in ("xaxis", "yaxis", "zaxis"):
         fig.layout.scene[axis].update(visible=False)
     return fig
@@ -122,7 +123,7 @@ def surfaces(
 
 def _sticks_and_balls(atoms: Atoms) -> list[go.Scatter3d]:
     colors = element_colors(atoms)
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms))
+    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.2))
     pairs = [(i, j) for i, j in zip(first, second, strict=True) if i < j]
     look = {"showlegend": False, "hoverinfo": "skip"}
     ends = [[*atoms.positions[[i, j]].round(3).tolist(), [None] * 3] for i, j in pairs]
