@@ -18,7 +18,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 from tqdm.auto import tqdm
 
-Loss = Callable[[nn.Module, Batch], Tensor]
+Loss = Callable[[Any, Batch], Tensor]  # of a model and a batch
 
 
 @dataclass(frozen=True)

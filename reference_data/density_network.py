@@ -1,0 +1,328 @@
+"""Networks that predict the density of water clusters: the shipped one, and what it is held against.
+
+Makes src/tutorial_utils/densities/water.pt (read by `densities.network.pretrained`) and the table
+src/tutorial_utils/datasets/bundled/density_network.json (dataset `density_network`). Run with
+
+    OMP_NUM_THREADS=1 python reference_data/density_network.py --trimers water_trimers.pkl
+
+It saves as it goes, a training at a time: stopped and started again it continues.
+Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
+
+A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.
+All networks of a study take the same number of steps, and the three seeds choose weights, order, and, where
+not all clusters are used, the clusters. Test clusters come from frames that no training has seen.
+"""
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import vdw_radii
+from ase.units import kcal, mol
+from files import read_table, report, write_table
+
+from tutorial_utils import datasets, training
+from tutorial_utils.conventions import DEBYE
+from tutorial_utils.densities import Density, error, fitting, network, published, stored
+from tutorial_utils.densities.baselines import ConstantAtoms, FrameKernel
+from tutorial_utils.densities.energy import one_step
+from tutorial_utils.densities.network import DensityNetwork
+
+ROOT = Path(__file__).parents[1]
+OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/density_network.json"
+RAW = ROOT / "reference_data/raw/density_network.json"
+CHECKPOINT = network.PRETRAINED
+COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
+SEEDS, BATCH, RATE, DECAY = (0, 1, 2), 8, 0.05, 0.01
+STEPS, STEPS_SHIPPED, STEPS_FINE = 2500, 15_000, 1000
+GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
+LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
+# hidden features of about 25,000 weights in all
+HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
+SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training clusters
+INVARIANT, SHIPPED = "invariant network", "shipped network"
+FULL = "overlap metric"  # the network of all studies that they have in common
+LOSSES = {"coefficients": None, FULL: "overlap", "Coulomb metric": "coulomb"}
+SQUARED = "overlap metric, squared"
+TRIMERS, HELD_OUT = "published trimers", 20
+PER_SIZE = {2: 3, 4: 3, 6: 3, 8: 2, 12: 1}  # test clusters whose energies are computed
+
+Job = tuple[str, str, int, int]  # study, model, training clusters, seed
+Predict = Callable[[Atoms], Density]
+
+
+def jobs(available: dict[str, np.ndarray]) -> list[Job]:
+    """List everything that has a row of its own: what matters most comes first."""
+    everything = len(within(available["train"], LARGEST))
+    found: list[Job] = [("shipped", SHIPPED, len(available["train"]), 0)]
+    found += [("baselines", model, everything, 0) for model in ("constant atoms", "isolated molecules")]
+    found += [("baselines", "kernel in the molecule's frame", everything, 0)]
+    for seed in SEEDS:
+        found += [("losses", model, everything, seed) for model in (FULL, *LOSSES, SQUARED)]
+        found += [("baselines", INVARIANT, everything, seed)]
+        found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3)]
+        counts = [round(share * everything) for share in SHARES]
+        found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
+        found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
+    found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
+    return list(dict.fromkeys(found))
+
+
+# --- data ---
+
+
+@cache
+def clusters() -> datasets.Dataset:
+    return datasets.load("water_clusters_pbe")
+
+
+@cache
+def density(n: int) -> Density:
+    return stored(clusters(), n)
+
+
+@cache
+def metrics(n: int) -> fitting.Metrics:
+    return fitting.metrics(density(n).atoms)
+
+
+def splits() -> dict[str, np.ndarray]:
+    """Return the numbers of the clusters of each part."""
+    return {part: np.flatnonzero(clusters()["split"] == part) for part in ("train", "valid", "test")}
+
+
+def within(numbers: np.ndarray, largest: int) -> np.ndarray:
+    """Keep the clusters of so many molecules or fewer."""
+    return numbers[clusters()["molecules"][numbers] <= largest]
+
+
+def chosen(job: Job) -> tuple[list[int], list[int]]:
+    """Return the training and validation clusters of a job."""
+    study, model, count, seed = job
+    parts = splits()
+    largest = {"shipped": 6, "transfer": int(model[-1]) if study == "transfer" else 0}.get(study, LARGEST)
+    train, valid = within(parts["train"], largest), within(parts["valid"], largest)
+    if count < len(train):
+        train = np.random.default_rng(seed).permutation(train)[:count]
+    return train.tolist(), valid.tolist()
+
+
+# --- training ---
+
+
+def build(job: Job) -> DensityNetwork:
+    """Return an untrained network."""
+    study, model, _, seed = job
+    torch.manual_seed(seed)
+    if model == INVARIANT:
+        return DensityNetwork(irreps_hidden=network.HIDDEN, irreps_last="96x0e")
+    return DensityNetwork(irreps_hidden=HIDDEN[model] if study == "learning" else network.HIDDEN)
+
+
+def fit(model: DensityNetwork, job: Job, train: list, valid: list, *, steps: int, rate: float = RATE) -> None:
+    """Train on labelled graphs; the best on the validation graphs is kept."""
+    loss = mean_square if job[1] == SQUARED else network.root_error
+    training.fit(
+        model,
+        loss,
+        train=train,
+        valid=valid,
+        epochs=steps,
+        max_steps=steps,
+        learning_rate=rate,
+        decay=DECAY,
+        batch_size=BATCH,
+        seed=job[3],
+        quiet=True,
+    )
+
+
+def mean_square(model: DensityNetwork, batch) -> torch.Tensor:
+    return network.metric_errors(model, batch).mean()
+
+
+def train(job: Job) -> DensityNetwork:
+    """Train the network of a job; the shipped one is saved."""
+    study, name, count, _ = job
+    numbers, valid = chosen(job)
+    model, which = build(job), LOSSES.get(name, "overlap")
+    model.standardise([density(n) for n in numbers])
+
+    def labelled(n: int):
+        metric = None if which is None else getattr(metrics(n), which)
+        return network.as_graph(density(n), model.cutoff, metric=metric)
+
+    steps = STEPS_SHIPPED if study == "shipped" else STEPS
+    fit(model, job, [labelled(n) for n in numbers], [labelled(n) for n in valid], steps=steps)
+    if study == "shipped":
+        note = "PBE/def2-SVP water clusters of up to 6 molecules; reference_data/density_network.py"
+        training.save(CHECKPOINT, model, what=note, steps=steps, clusters=count, licence="CC-BY-4.0")
+    return model
+
+
+def baseline(job: Job) -> Predict:
+    """Return a model that is no network."""
+    numbers = chosen(job)[0]
+    if job[1] == "constant atoms":
+        return ConstantAtoms.fit([density(n) for n in numbers]).predict
+    if job[1] == "isolated molecules":
+        alone = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
+        return lambda atoms: stored(clusters(), alone[atoms.positions.tobytes()], "monomer_coefficients")
+    return FrameKernel.fit([density(n) for n in numbers]).predict
+
+
+# --- measures ---
+
+
+def surface(atoms: Atoms, *, scale: float = 1.8, points: int = 60) -> torch.Tensor:
+    """Return points around a cluster, (points, 3) Å: on spheres about atoms, outside of all others."""
+    n = np.arange(points) + 0.5
+    height, angle = 1 - 2 * n / points, np.pi * (1 + 5**0.5) * n
+    ring = np.sqrt(1 - height**2)
+    sphere = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], 1)
+    radii = scale * vdw_radii[atoms.numbers]
+    found = (atoms.positions[:, None] + radii[:, None, None] * sphere).reshape(-1, 3)
+    distance = np.linalg.norm(found[:, None] - atoms.positions, axis=2)
+    return torch.tensor(found[(distance > radii - 1e-6).all(axis=1)])
+
+
+def measures(predict: Predict, n: int) -> dict[str, float]:
+    """Compare the density of one test cluster; all but `error` and `electrons` with electrons put right.
+
+    error: ∫|Δρ| / N_e, %; electrons: |ΔN| / N_e, %; dipole: |Δμ|, D; potential: mean |ΔV|, V, at 1.8 van der
+    Waals radii.
+    """
+    true = density(n)
+    raw, electrons = predict(true.atoms), float(true.atoms.numbers.sum())
+    right = raw.with_coefficients(metrics(n).with_electrons(raw.coefficients, electrons))
+    around = surface(true.atoms)
+    return {
+        "error": float(error(raw, true, fitting.becke_grid(true.atoms, GRID))),
+        "electrons": 100 * abs(float(raw.electrons()) / electrons - 1),
+        "dipole": float((right.dipole() - true.dipole()).norm()) / DEBYE,
+        "potential": float((right.potential(around) - true.potential(around)).abs().mean()),
+    }
+
+
+def table(job: Job, predict: Predict) -> list[list]:
+    """Return rows: means over the test clusters of a size; of electrons, the largest."""
+    found = []
+    test = splits()["test"]
+    sizes = clusters()["molecules"][test]
+    for size in sorted(set(sizes.tolist())):
+        each = [measures(predict, int(n)) for n in test[sizes == size]]
+        for name in each[0]:
+            values = [row[name] for row in each]
+            value = max(values) if name == "electrons" else np.mean(values)
+            found.append([*job, size, name, float(f"{value:.4g}")])
+    return found
+
+
+def energies() -> list[list]:
+    """Return mean |ΔE| of one diagonalisation, kcal/mol a molecule, on the first test clusters of a size."""
+    ladder: dict[str, Predict] = {
+        name: baseline(("baselines", name, len(within(splits()["train"], LARGEST)), 0))
+        for name in ("constant atoms", "isolated molecules")
+    }
+    shipped = network.pretrained()
+    ladder[SHIPPED] = lambda atoms: network.predict(shipped, atoms)
+    test, rows = splits()["test"], []
+    for size, count in PER_SIZE.items():
+        numbers = [int(n) for n in test[clusters()["molecules"][test] == size][:count]]
+        found: dict[str, list[float]] = {name: [] for name in (*ladder, "fitted density")}
+        for n in numbers:
+            true = density(n)
+            for name, errors in found.items():
+                rho = ladder[name](true.atoms) if name in ladder else true
+                c = metrics(n).with_electrons(rho.coefficients, float(true.atoms.numbers.sum()))
+                energy = one_step(rho.with_coefficients(c)).energy
+                errors.append(abs(energy - clusters()["energy"][n]) / size / (kcal / mol))
+        rows += [
+            ["energy", name, 0, 0, size, "energy", float(f"{np.mean(errors):.4g}")]
+            for name, errors in found.items()
+            if errors
+        ]
+    return rows
+
+
+def trimers(job: Job, given: list[Density]) -> list[list]:
+    """Train on the published densities, or apply the shipped network; errors on those held out, %."""
+    _, name, _, seed = job
+    order = np.random.default_rng(0).permutation(len(given))
+    test, rest = [given[i] for i in order[:HELD_OUT]], [given[i] for i in order[HELD_OUT:]]
+    model = build(job) if name == "from nothing" else network.pretrained()
+    if name != SHIPPED:
+        constant = ConstantAtoms.fit(rest)
+        if name == "from nothing":
+            model.standardise(rest)
+        shown = [network.as_graph(d, model.cutoff, metric=fitting.metrics(d.atoms).overlap) for d in rest]
+        steps, rate = (STEPS, RATE) if name == "from nothing" else (STEPS_FINE, RATE / 5)
+        fit(model, job, shown[5:], shown[:5], steps=steps, rate=rate)
+    found = {name: lambda atoms: network.predict(model, atoms)}
+    if name == "from nothing" and seed == 0:
+        found["constant atoms"] = constant.predict
+    rows = []
+    for label, predict in found.items():
+        grids = [fitting.becke_grid(d.atoms, GRID) for d in test]
+        each = [float(error(predict(d.atoms), d, grid)) for d, grid in zip(test, grids, strict=True)]
+        rows.append([TRIMERS, label, job[2], seed, 3, "error", float(f"{np.mean(each):.4g}")])
+    return rows
+
+
+def run(job: Job, given: list[Density]) -> list[list]:
+    """Do one job; return its rows, the processor time of training among them."""
+    study, name, _, _ = job
+    start = time.process_time()
+    if study == "energy":
+        return energies()
+    if study == TRIMERS:
+        return trimers(job, given)
+    if study == "baselines" and name != INVARIANT:
+        return table(job, baseline(job))
+    model = train(job)
+    seconds = round(time.process_time() - start)
+    weights = sum(p.numel() for p in model.parameters())
+    rows = table(job, lambda atoms: network.predict(model, atoms))
+    return [*rows, [*job, 0, "seconds", seconds], [*job, 0, "weights", weights]]
+
+
+def published_or_nothing(path: Path | None) -> list[Density]:
+    try:
+        return published.trimers(path)
+    except datasets.DatasetError as reason:
+        print(f"without the published trimers: {reason}")
+        return []
+
+
+def main(raw: Path, output: Path, path: Path | None) -> None:
+    """Do what is missing, then write the table."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    rows, given = read_table(raw, COLUMNS), published_or_nothing(path)
+    for job in jobs(splits()):
+        done = {tuple(row[:4]) for row in rows} | {("energy", "", 0, 0) for row in rows if row[0] == "energy"}
+        if job in done or (job[0] == TRIMERS and not given):
+            continue
+        new = run(job, given)
+        rows += new
+        write_table(raw, COLUMNS, rows)
+        errors = ", ".join(f"{row[4]}: {row[6]}" for row in new if row[5] in ("error", "energy"))
+        print(f"{job}: {errors}", flush=True)
+    write_table(output, COLUMNS, rows)
+    report(output)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raw", type=Path, default=RAW, help="table of the results so far")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--trimers", type=Path, help="a local copy of the published densities")
+    options = parser.parse_args()
+    main(options.raw, options.output, options.trimers)
