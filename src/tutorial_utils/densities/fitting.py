@@ -201,7 +201,7 @@ def becke_grid(atoms: Atoms, level: int = 1) -> Grid:
 
     Args:
         atoms: positions in Å.
-        level: 0 (coarse) to 9; 1 is enough for errors of a density to a hundredth of their value.
+        level: 0 (coarse) to 9; already 0 gives errors of a density to a hundredth of their value.
     """
     grids = dft.Grids(pyscf_functions(atoms))
     grids.level = level
