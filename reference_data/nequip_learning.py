@@ -31,7 +31,7 @@ OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/nequip_learning.json"
 RAW = ROOT / "reference_data/raw/nequip_learning.json"
 COLUMNS = ("model", "frames", "seed", "energy_mae", "force_mae", "weights", "seconds")
 FRAMES, SEEDS = (10, 30, 100, 300), (0, 1, 2)
-ELEMENTS, CUTOFF, STEPS, BATCH = ["C", "H", "O"], 4.0, 2000, 5
+ELEMENTS, CUTOFF, STEPS, BATCH, RATE = ["C", "H", "O"], 4.0, 2000, 5, 0.05
 TEST, VALID = 100, 20  # frames
 NEQUIP = {
     "NequIP, l = 0": {"l_max": 0, "features": 16},
@@ -72,6 +72,7 @@ def train_nequip(model: str, parts: list[list], seed: int) -> dict[str, float]:
         cutoff=CUTOFF,
         epochs=STEPS // (len(train) // BATCH),
         batch_size=BATCH,
+        learning_rate=RATE,
         seed=seed,
         **NEQUIP[model],
     )

@@ -13,7 +13,7 @@ import pytest
 from ase import units
 
 from tutorial_utils import datasets
-from tutorial_utils.datasets import DatasetError, cards, loading
+from tutorial_utils.datasets import DatasetError, loading, registry
 
 ROOT = Path(__file__).parents[1]
 BUNDLED = [name for name in datasets.names() if datasets.card(name).url is None]
@@ -254,7 +254,7 @@ def published(server: _Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         url=server.url,
         sha256=hashlib.sha256(EXTXYZ.encode()).hexdigest(),
     )
-    monkeypatch.setattr(cards, "_CARDS", (*cards._CARDS, card))
+    monkeypatch.setattr(registry, "_CARDS", (*registry._CARDS, card))
     monkeypatch.setattr("time.sleep", lambda _: None)  # pooch waits between its attempts
     monkeypatch.setenv("TUTORIAL_UTILS_DATA", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

@@ -44,6 +44,8 @@ FUNCTION_LINES, FILE_LINES = 30, 400
 # What is longer, and why: "path" or "path::function" -> reason.
 LONGER: dict[str, str] = {}
 
+# The one reader of a pickle: it knows three harmless names, and tests hold it to that.
+RESTRICTED = PACKAGE / "datasets/published_pickle.py"
 PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 
@@ -135,7 +137,7 @@ def unsafe(module: ast.Module) -> list[str]:
     "path", [path for path in CODE if "tests" not in path.parts], ids=lambda path: path.name
 )
 def test_data_are_never_read_as_code(path):
-    assert unsafe(tree(path)) == []
+    assert unsafe(tree(path)) == (["pickle"] if path == RESTRICTED else [])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The registry: one card for each dataset."""
+"""A card: what a dataset is, in which units, who made it, under which licence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DATA_LICENCE = "CC-BY-4.0"  # of all data made by this course
 
@@ -16,10 +16,14 @@ class Card:
         units: array name -> unit; `load` insists on exactly these ("positions" live in the structures).
         licence: SPDX identifier.
         made_by: the script that makes the file, or the repository and commit it is taken from.
-        file: file name; its ending tells the format (.npz, .json, .xyz).
+        file: file name; its ending tells the format (.npz, .json, .xyz, .csv).
         sha256: checksum of the file.
         url: where a published file is downloaded from; None for files inside the package.
         reference: DOI or arXiv address of the method or of the data.
+        gaps: arrays that are NaN in rows where nobody knows the value.
+        any_copy: a local copy may differ from the published file, as where targets are withheld: its
+            contents are looked at, not its checksum.
+        split: part -> (url, sha256) of a file of row numbers; rows that no file names are the part "test".
     """
 
     name: str
@@ -31,6 +35,9 @@ class Card:
     sha256: str
     url: str | None = None
     reference: str | None = None
+    gaps: frozenset[str] = frozenset()
+    any_copy: bool = False
+    split: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         units = ", ".join(f"{array} [{unit}]" if unit else array for array, unit in self.units.items())
@@ -40,305 +47,3 @@ class Card:
             lines.append(f"  reference {self.reference}")
         lines.append(f"  file      {self.url or self.file + ' (inside the package)'}")
         return "\n".join(lines)
-
-
-_CARDS = (
-    Card(
-        name="ethanol_xtb",
-        what=(
-            "1500 frames of one ethanol molecule from GFN2-xTB molecular dynamics at 500 K, 100 fs apart, "
-            "all turned to one orientation. Polarizabilities by finite field; the minimal basis of GFN2-xTB "
-            "makes them too small."
-        ),
-        units={
-            "positions": "Å",
-            "energy": "eV",
-            "forces": "eV/Å",
-            "dipole": "e·Å",
-            "polarizability": "Å³",
-            "time": "fs",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/ethanol.py",
-        file="ethanol_xtb.npz",
-        sha256="d21de96e5756ea26f751feec7e71873cc7fa7c3652b89b2b19753118b7625ed8",
-        reference="https://doi.org/10.1021/acs.jctc.8b01176",
-    ),
-    Card(
-        name="vibrations_xtb",
-        what=(
-            "H2O, NH3, CH4 and C6H6 at their GFN2-xTB minima, exactly symmetric, with derivatives of energy "
-            "(second), dipole and polarizability with respect to all coordinates, by finite differences "
-            "without use of symmetry. n atoms fill the first 3n rows (and columns), the rest is zero. "
-            "The minimal basis makes polarizabilities too small."
-        ),
-        units={
-            "positions": "Å",
-            "name": "",
-            "group": "",
-            "hessian": "eV/Å²",
-            "dipole_derivative": "e",
-            "polarizability_derivative": "Å²",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/vibrations.py",
-        file="vibrations_xtb.npz",
-        sha256="4f12a3063e793aaf15121e04c1ac2bddfe27292dc53d048af50221ddc13bb89a",
-        reference="https://doi.org/10.1021/acs.jctc.8b01176",
-    ),
-    Card(
-        name="elastic_crystals",
-        what=(
-            "Elastic stiffness of silicon, gallium nitride, Al2Cu and quartz at rest, in Voigt's order, each "
-            "turned at random: `rotation` leads from the crystal's axes to the laboratory's. "
-            "Empirical potentials in LAMMPS; not symmetrised."
-        ),
-        units={"name": "", "point_group": "", "stiffness": "GPa", "rotation": ""},
-        licence=DATA_LICENCE,
-        made_by="reference_data/elasticity.py",
-        file="elastic_crystals.npz",
-        sha256="4bec6b75293882b4bb12a19f3f9aac3f9a800ea59cbcdb28015b77ecc9998b41",
-    ),
-    Card(
-        name="elastic_silicon_300K",
-        what=(
-            "60 measurements of the elastic stiffness of Stillinger-Weber silicon at 300 K, 64 atoms turned "
-            "as in elastic_crystals: stresses are means over 2 ps, so each is noisy. Not symmetrised."
-        ),
-        units={"stiffness": "GPa"},
-        licence=DATA_LICENCE,
-        made_by="reference_data/elasticity.py",
-        file="elastic_silicon_300K.npz",
-        sha256="bc8824c7db73dfd1a5cffdcf3c3b0e5a28b4d94fb60365f82ad1a8a96fa65e44",
-        reference="https://doi.org/10.1103/PhysRevB.31.5262",
-    ),
-    Card(
-        name="augmentation",
-        what=(
-            "Test error of force models of ethanol, trained on n geometries in k random orientations each "
-            "(raw coordinates) or once (the others), three seeds; steps until the validation error stopped "
-            "falling three times."
-        ),
-        units={"model": "", "n": "", "k": "", "seed": "", "error": "eV/Å", "steps": ""},
-        licence=DATA_LICENCE,
-        made_by="reference_data/augmentation.py",
-        file="augmentation.json",
-        sha256="e22eb54243a9cb3d57c5e884de836988d478095196f17f0170d358e5ab9dde40",
-    ),
-    Card(
-        name="convolution_speed",
-        what=(
-            "Time of a training step a graph, one thread: the 2021-style network as shipped turned into the "
-            "course's in three steps (network), by batch size (float32, float64), kind of product, and lmax."
-        ),
-        units={"series": "", "setting": "", "milliseconds": "ms", "machine": "", "date": ""},
-        licence=DATA_LICENCE,
-        made_by="benchmarks/convolution.py",
-        file="convolution_speed.json",
-        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
-    ),
-    Card(
-        name="descriptor_speed",
-        what=(
-            "SOAP on one thread: time and peak memory by number of atoms (series atoms, the setting), and "
-            "the times of this package and of featomic for values and for gradients."
-        ),
-        units={"series": "", "setting": "", "seconds": "s", "peak_MB": "MB", "machine": "", "date": ""},
-        licence=DATA_LICENCE,
-        made_by="benchmarks/descriptors.py",
-        file="descriptor_speed.json",
-        sha256="937533cb460756f912cf8112e13204e5647d85424e16fa51595b965f552e5fab",
-    ),
-    Card(
-        name="silicon_md_published",
-        what=(
-            "110 frames of 64 silicon atoms from molecular dynamics, of the NequIP tutorial. "
-            "Sign of stress as published."
-        ),
-        units={"positions": "Å", "energy": "eV", "forces": "eV/Å", "stress": "eV/Å³"},
-        licence="MIT",
-        made_by="github.com/mir-group/nequip-tutorial @ 8f90935ba42fd9e03df323cf03428c456d87b881",
-        file="sitraj.xyz",
-        sha256="c08d3771a06beb82b0ed4258f78eecc7ce623f73ca6df20be99bd5722163e770",
-        url=(
-            "https://raw.githubusercontent.com/mir-group/nequip-tutorial/"
-            "8f90935ba42fd9e03df323cf03428c456d87b881/sitraj.xyz"
-        ),
-    ),
-    Card(
-        name="molecules_hf",
-        what=(
-            "66 small molecules of H, C, N, O and S, five geometries each from GFN2-xTB molecular dynamics "
-            "at 500 K, randomly oriented. Labels by Hartree-Fock in the basis def2-SVPD, without correlation "
-            "of electrons: PBE0 in the same basis gives dipoles smaller by 7 to 27 % and polarizabilities "
-            "larger by 2 to 13 % for water, acetaldehyde, furan and thiophene."
-        ),
-        units={"positions": "Å", "name": "", "dipole": "e·Å", "polarizability": "Å³"},
-        licence=DATA_LICENCE,
-        made_by="reference_data/molecules.py",
-        file="molecules_hf.npz",
-        sha256="56da7a2a473617d0a0a8414c27815063f6d31e8fd9116884c93105ddccf24504",
-        reference="https://doi.org/10.1002/wcms.1340",
-    ),
-    Card(
-        name="tensor_ladder",
-        what=(
-            "Errors of the models of session 3 for dipoles and polarizabilities, by number of training "
-            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
-        ),
-        units={
-            "model": "",
-            "molecules": "",
-            "seed": "",
-            "test": "",
-            "target": "",
-            "error": "e·Å for dipoles, else Å³",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/tensor_ladder.py",
-        file="tensor_ladder.json",
-        sha256="c9c47a869315daade7840e8f509326639e13c14614863851e933436c888c0762",
-    ),
-    Card(
-        name="qm7x_published",
-        what=(
-            "100 geometries of one molecule, C5H7NS, of the QM7-X set, as a test of another program carries "
-            "them. Polarizabilities at another level of theory than molecules_hf."
-        ),
-        units={"positions": "Å", "polarizability": "bohr³"},
-        licence="BSD-3-Clause",
-        made_by="github.com/metatensor/metatrain @ e2af06720264c6853020864db416aa53f215f058",
-        file="qm7x_reduced_100.xyz",
-        sha256="0d392ae49704b0c12c852ea0909ad493f41380b48e5776a11d523a5db9163cc7",
-        url=(
-            "https://raw.githubusercontent.com/metatensor/metatrain/"
-            "e2af06720264c6853020864db416aa53f215f058/tests/resources/qm7x_reduced_100.xyz"
-        ),
-        reference="https://doi.org/10.1038/s41597-021-00812-2",
-    ),
-    Card(
-        name="alloys_eam",
-        what=(
-            "1032 relaxed boxes of 108 atoms on the fcc lattice: 7 pure metals, 203 ordered compounds, 822 "
-            "random alloys of 2, 3, 4 and 7 of Ag, Al, Au, Cu, Ni, Pd, Pt. Frequencies at the wave vector "
-            "zero of the box, ascending; stiffness of an atom is the trace of its own force constants. "
-            "An embedded-atom potential whose alloys follow from a mixing rule: not nature's numbers."
-        ),
-        units={
-            "positions": "Å",
-            "name": "",
-            "kind": "",
-            "energy": "eV",
-            "frequencies": "THz",
-            "stiffness": "eV/Å²",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/alloys.py",
-        file="alloys_eam.npz",
-        sha256="729fc4bd0f2fa122bd9bd9c83f97519b629425b3fa34d8197c8e59ea9657e77a",
-        reference="https://doi.org/10.1103/PhysRevB.69.144113",
-    ),
-    Card(
-        name="phases",
-        what=(
-            "Crystals and liquids from molecular dynamics, periodic boxes: six metals at five temperatures, "
-            "copper as it freezes, copper with a stacking fault, silicon as crystal, melt, and as it melts. "
-            "Embedded-atom and Stillinger-Weber potentials, positions rounded to 0.001 Å. cna: common "
-            "neighbour analysis of each atom (1 fcc, 2 hcp, 3 bcc, 4 icosahedral, 5 other; 0 not done)."
-        ),
-        units={
-            "positions": "Å",
-            "system": "",
-            "phase": "",
-            "temperature": "K",
-            "melting_point": "K",
-            "time": "ps",
-            "cna": "",
-            "cna_quenched": "",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/phases.py",
-        file="phases.npz",
-        sha256="b173d7cd2cefd3a212b9923d77e4bf8ff2a9fbc2c0cd4e033e74fccb50a1eda1",
-        reference="https://doi.org/10.1103/PhysRevB.69.144113",
-    ),
-    Card(
-        name="recovery",
-        what=(
-            "Geometry recovered from power spectrum and bispectrum by least squares: of 64 starts for each "
-            "environment, how many end right, wrong with the same invariants, or stuck. Fifty random "
-            "environments, a map over l_max and number of radial functions, symmetric sites."
-        ),
-        units={
-            "experiment": "",
-            "site": "",
-            "neighbours": "",
-            "seed": "",
-            "invariants": "",
-            "lmax": "",
-            "size": "radial functions",
-            "starts": "",
-            "right": "starts",
-            "wrong": "starts",
-            "stuck": "starts",
-            "rmsd": "Å",
-            "steps": "",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/recovery.py",
-        file="recovery.json",
-        sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
-    ),
-    Card(
-        name="ethanol_pbe0",
-        what=(
-            "500 frames of ethanol_xtb, 300 fs apart, with energies, forces and dipoles by PBE0/def2-SVP "
-            "(density fitting, exact gradient); the labels of GFN2-xTB on the same frames travel along."
-        ),
-        units={
-            "positions": "Å",
-            "energy": "eV",
-            "forces": "eV/Å",
-            "dipole": "e·Å",
-            "energy_xtb": "eV",
-            "forces_xtb": "eV/Å",
-            "time": "fs",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/ethanol_dft.py",
-        file="ethanol_pbe0.npz",
-        sha256="41a3979c7ba5695b49a74f33d76622bf6b815b863f135442c85b1f8617d6f043",
-        reference="https://doi.org/10.1063/1.478522",
-    ),
-    Card(
-        name="ethanol_torsion",
-        what=(
-            "Ethanol at 500 K by GFN2-xTB and by NequIP, which learned it from 300 frames of ethanol_xtb; "
-            "six runs each. quantity is share (of time, by dihedral C-C-O-H, °), vdos (1/THz, by THz), cost "
-            "(s a run); NequIP's run 0 is a test on new frames: force_mae, force_rms (eV/Å), energy_error "
-            "(eV, by dihedral)."
-        ),
-        units={"potential": "", "run": "", "quantity": "", "x": "", "value": ""},
-        licence=DATA_LICENCE,
-        made_by="reference_data/ethanol_torsion.py",
-        file="ethanol_torsion.json",
-        sha256="fcf315b57c5fb4ab25bcc7d3aa0393ee8c955b99918ed80e99dcac09c2f9f6af",
-    ),
-)
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all datasets."""
-    return tuple(known.name for known in _CARDS)
-
-
-def card(name: str) -> Card:
-    """Return the card of a dataset.
-
-    Raises:
-        ValueError: if there is no such dataset.
-    """
-    for known in _CARDS:
-        if known.name == name:
-            return known
-    raise ValueError(f"name: there is no dataset {name!r}; datasets.names() gives {', '.join(names())}")

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,10 @@ from ase import Atoms
 from ase.io import iread
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from tutorial_utils.datasets.cards import Card, card
+from tutorial_utils.datasets.cards import Card
+from tutorial_utils.datasets.published_pickle import read_tensors
+from tutorial_utils.datasets.published_spectra import read_spectra
+from tutorial_utils.datasets.registry import card
 
 BUNDLED = Path(__file__).parent / "bundled"
 RETRIES = 2  # further attempts of a download, before it is given up
@@ -49,8 +52,8 @@ class Dataset:
     def __repr__(self) -> str:
         kind = "structures" if self.structures else "rows"
         units = self.card.units
-        arrays = [f"{name} {array.shape} {units[name]}".rstrip() for name, array in self.arrays.items()]
-        return f"{self.card.name}: {len(self)} {kind}; {', '.join(arrays)}"
+        parts = [f"{name} {array.shape} {units.get(name, '')}" for name, array in self.arrays.items()]
+        return f"{self.card.name}: {len(self)} {kind}; {', '.join(part.rstrip() for part in parts)}"
 
 
 def load(name: str, *, path: str | Path | None = None) -> Dataset:
@@ -58,10 +61,12 @@ def load(name: str, *, path: str | Path | None = None) -> Dataset:
 
     Args:
         name: one of `names()`.
-        path: a local copy of the file, where there is no network; it has to have the checksum on the card.
+        path: a local copy of the file, where there is no network; it has to have the checksum on the card,
+            unless the card allows `any_copy`. Files of the official split are looked for beside it.
 
     Returns:
-        structures and arrays, in the units on the card.
+        structures and arrays, in the units on the card; where there is an official split, an array
+        ``split`` besides.
 
     Raises:
         ValueError: if there is no such dataset.
@@ -69,12 +74,16 @@ def load(name: str, *, path: str | Path | None = None) -> Dataset:
     """
     wanted = card(name)
     if path is not None:
-        file = _verified(wanted, Path(path), cure=f"take the file from {wanted.url or 'the package'} again")
+        cure = f"take the file from {wanted.url or 'the package'} again"
+        file = _verified(wanted, Path(path), cure=cure, any_copy=wanted.any_copy)
     elif wanted.url is None:
         file = bundled(wanted, BUNDLED)
     else:
         file = fetch(wanted, download_folder())
-    return read_file(wanted, file)
+    dataset = read_file(wanted, file)
+    if wanted.split:
+        dataset.arrays["split"] = _split(wanted, dataset["row"], None if path is None else file.parent)
+    return dataset
 
 
 def download_folder() -> Path:
@@ -116,9 +125,30 @@ def fetch(wanted: Card, folder: Path) -> Path:
         ) from reason
 
 
-def _verified(wanted: Card, path: Path, *, cure: str) -> Path:
+def _split(wanted: Card, rows: np.ndarray, folder: Path | None) -> np.ndarray:
+    """Return the part of the official split that each row belongs to.
+
+    Args:
+        wanted: card with a split.
+        rows: row numbers (rows,).
+        folder: where files of the split may lie; what is not there is downloaded.
+    """
+    parts = np.full(len(rows), "test")
+    for part, (url, sha256) in wanted.split.items():
+        source = replace(wanted, file=url.rsplit("/", 1)[1], url=url, sha256=sha256)
+        if folder is not None and (folder / source.file).is_file():
+            file = _verified(source, folder / source.file, cure=f"take the file from {url} again")
+        else:
+            file = fetch(source, download_folder())
+        parts = np.where(np.isin(rows, np.loadtxt(file, dtype=int, ndmin=1)), part, parts)
+    return parts
+
+
+def _verified(wanted: Card, path: Path, *, cure: str, any_copy: bool = False) -> Path:
     if not path.is_file():
         raise DatasetError(f"{wanted.name}: there is no file {path}.\nTo cure it: {cure}.")
+    if any_copy:
+        return path
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != wanted.sha256:
         raise DatasetError(
@@ -144,7 +174,7 @@ def read_file(wanted: Card, path: Path) -> Dataset:
     if len(set(lengths.values())) > 1:
         raise DatasetError(f"{wanted.name}: arrays of different lengths in {path}: {lengths}")
     for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if array.dtype.kind == "f" and name not in wanted.gaps and not np.isfinite(array).all():
             raise DatasetError(f"{wanted.name}: {name} in {path} holds values that are not finite")
     return Dataset(wanted, structures, arrays)
 
@@ -206,6 +236,16 @@ def _read_extxyz(path: Path) -> Contents:
     }
 
 
+def _read_pickle(path: Path) -> Contents:
+    """Read published clusters of one size: "type" and "pos" (Å) become structures."""
+    rows = read_tensors(path)
+    if not rows or not all({"type", "pos"} <= set(row) for row in rows):
+        raise DatasetError(f"{path}: expected clusters with type and pos")
+    structures = [Atoms(numbers=row.pop("type").astype(int), positions=row.pop("pos")) for row in rows]
+    names = [name for name in rows[0] if name != "onehot"]
+    return structures, {name: _float64(np.stack([row[name] for row in rows])) for name in names}
+
+
 _LABELS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "energy": np.asarray,
     "forces": np.asarray,
@@ -217,4 +257,6 @@ _READERS: dict[str, Callable[[Path], Contents]] = {
     ".npz": _read_npz,
     ".json": _read_json,
     ".xyz": _read_extxyz,
+    ".pkl": _read_pickle,
+    ".csv": read_spectra,
 }
