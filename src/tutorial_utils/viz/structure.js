@@ -95,7 +95,7 @@
     const play = document.createElement("button");
     let timer = 0;
     const name = function () {
-      play.textContent = timer ? "\u23f8\ufe0e pause" : "\u25b6\ufe0e play";
+      play.textContent = timer ? "pause" : "\u25b6\ufe0e play";
     };
     play.type = "button";
     play.addEventListener("click", function () {
