@@ -1,0 +1,166 @@
+"""Exercises of session 6: correct answers pass, typical mistakes get the message that names them."""
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.build import molecule
+from e3nn import o3
+from exercise_answers import exercise_tests
+
+from tutorial_utils.conventions import quantum_chemistry_to_e3nn
+
+BASIS = "unc-def2-universal-jfit"
+
+
+# ---- 6.1: electrons
+
+
+def least(c, J, q, N):
+    response = np.linalg.solve(J, q)
+    return c + (N - q @ c) / (q @ response) * response
+
+
+def bordered(c, J, q, N):  # the same as one linear system
+    A = np.block([[J, -q[:, None]], [q[None], np.zeros((1, 1))]])
+    return np.linalg.solve(A, np.append(J @ c, N))[:-1]
+
+
+def scaled(c, J, q, N):
+    return c * N / (q @ c)
+
+
+def along_q(c, J, q, N):
+    return c + q * (N - q @ c) / (q @ q)
+
+
+def untouched(c, J, q, N):
+    return c
+
+
+# ---- 6.2: irreps
+
+
+def shells(symbol, basis=BASIS):
+    from pyscf import gto
+
+    atom = gto.M(atom=symbol, basis=basis, spin=None, verbose=0)
+    return [atom.bas_angular(n) for n in range(atom.nbas)]
+
+
+def irreps_of(symbol):
+    degrees = shells(symbol)
+    return o3.Irreps([(degrees.count(l), (l, (-1) ** l)) for l in sorted(set(degrees))])
+
+
+def as_text(symbol):  # a string will do
+    return "+".join(f"1x{l}{'eo'[l % 2]}" for l in shells(symbol))
+
+
+def all_even(symbol):
+    degrees = shells(symbol)
+    return o3.Irreps([(degrees.count(l), (l, 1)) for l in sorted(set(degrees))])
+
+
+def contracted(symbol):
+    degrees = shells(symbol, BASIS.removeprefix("unc-"))
+    return o3.Irreps([(degrees.count(l), (l, (-1) ** l)) for l in sorted(set(degrees))])
+
+
+def both_parities(symbol):
+    return irreps_of(symbol) + o3.Irreps("3x1e")
+
+
+def components(symbol):
+    degrees = shells(symbol)
+    return o3.Irreps([((2 * l + 1) * degrees.count(l), (l, (-1) ** l)) for l in sorted(set(degrees))])
+
+
+# ---- 6.3: order
+
+
+def renamed(l):
+    P = torch.tensor([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    return o3.Irrep(l, 1).D_from_matrix(P) if l > 1 else torch.eye(2 * l + 1)
+
+
+def inverse(l):
+    return renamed(l).T
+
+
+def nothing(l):
+    return torch.eye(2 * l + 1)
+
+
+def vectors_too(l):
+    P = torch.tensor([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    return o3.Irrep(l, 1).D_from_matrix(P)
+
+
+# ---- 6.5: a loss
+
+
+def root(predicted, target, M, electrons):
+    Δ = predicted - target
+    return (Δ @ M @ Δ / electrons).clamp(min=1e-20).sqrt()
+
+
+# ---- 6.6: the range of messages
+
+
+def row(spacing=4.8, middle=True):
+    atoms = Atoms()
+    for x in (0.0, spacing, 2 * spacing) if middle else (0.0, 2 * spacing):
+        one = molecule("H2O")
+        one.positions += [x, 0, 0] - one.positions[0]
+        atoms += one
+    return atoms
+
+
+def pair(spacing=4.8, middle=True, atom=-3, step=0.05):
+    atoms = row(spacing, middle)
+    moved = atoms.copy()
+    moved.positions[atom] += [step, 0, 0]
+    return atoms, moved
+
+
+RIGHT = [
+    ("6.1", least),
+    ("6.1", bordered),
+    ("6.2", irreps_of),
+    ("6.2", as_text),
+    ("6.3", renamed),
+    ("6.3", quantum_chemistry_to_e3nn),
+    ("6.3", lambda l: renamed(l).numpy()),
+    ("6.4", {0: 4, 1: 3, 2: 2, 3: 1}),
+    ("6.5", root),
+    ("6.5", lambda p, t, M, N: ((p - t) @ M @ (p - t) / N + 1e-20).sqrt()),
+    ("6.6", pair()),
+    ("6.6", list(pair(atom=-1, step=0.1))),
+]
+WRONG = [
+    ("6.1", scaled, "but all is scaled"),
+    ("6.1", along_q, "not in energy: use J"),
+    ("6.1", untouched, "electrons are still missing"),
+    ("6.2", all_even, "inversion fails for 1e"),
+    ("6.2", contracted, "has to begin with unc-"),
+    ("6.2", components, "components were counted, not shells"),
+    ("6.2", both_parities, "of degree l = 1, but"),
+    ("6.3", nothing, "You only reorder components"),
+    ("6.3", inverse, "inverse"),
+    ("6.3", vectors_too, "nothing is to be done"),
+    ("6.4", {0: 4, 1: 4, 2: 4, 3: 4}, "not the least"),
+    ("6.4", {0: 4, 1: 3, 2: 1, 3: 1}, "never give 4e"),
+    ("6.4", 4, "Give a number for each"),
+    ("6.5", lambda p, t, M, N: (p - t) @ M @ (p - t) / N, "This is the square"),
+    ("6.5", lambda p, t, M, N: ((p - t) @ (p - t) / N).sqrt(), "M is not used"),
+    ("6.5", lambda p, t, M, N: ((p - t) @ M @ (p - t)).sqrt(), "electrons are missing"),
+    ("6.5", lambda p, t, M, N: ((p - t) @ M @ (p - t) / N).sqrt(), "not finite"),
+    ("6.5", lambda p, t, M, N: root(p, t, M, N).detach(), "No gradient"),
+    ("6.6", pair(middle=False), "has not noticed"),
+    ("6.6", pair(spacing=3.0), "has to stay beyond 9"),
+    ("6.6", pair(spacing=5.2), "end at 10"),
+    ("6.6", (row(), row()), "0 atoms have moved"),
+    ("6.6", row(), "Give a pair"),
+]
+
+TestAnswers = exercise_tests(6, RIGHT, WRONG)
