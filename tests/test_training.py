@@ -71,6 +71,38 @@ def test_steps_fall_along_half_a_cosine(max_steps: int | None) -> None:
     torch.testing.assert_close(steps, 0.1 * (0.2 + 0.8 * (1 + torch.cos(torch.pi * n / 5)) / 2))
 
 
+def test_weights_decay_by_their_share() -> None:
+    """Where the loss does not care, a weight shrinks by rate times decay in each step (AdamW)."""
+    model = Line()
+    model.slope.data.fill_(4.0)
+    training.fit(
+        model,
+        lambda model, batch: (model.offset - 1).square() + 0 * model.slope,
+        train=graphs(4),
+        valid=[],
+        epochs=3,
+        learning_rate=0.1,
+        weight_decay=0.5,
+    )
+    assert model.slope.item() == pytest.approx(4.0 * (1 - 0.05) ** 3)
+
+
+def test_running_means_lag_behind_and_are_what_stays() -> None:
+    """Where the slope of the loss is always 1, weights fall by the rate each step; means follow them."""
+    model, seen = Line(), []
+
+    def fall(model: nn.Module, batch: Batch) -> Tensor:
+        if not model.training:
+            seen.append(model.offset.item())
+        return model.offset + 0 * model.slope
+
+    training.fit(
+        model, fall, train=graphs(4), valid=graphs(4), epochs=3, learning_rate=0.1, average=0.5, quiet=True
+    )
+    assert seen == pytest.approx([-0.05, -0.125, -0.2125])
+    assert model.offset.item() == pytest.approx(seen[-1])
+
+
 def test_history_is_the_mean_over_graphs_not_over_batches() -> None:
     """Five graphs in batches of four: the lonely fifth must not count as much as the other four."""
     train = graphs(5)

@@ -45,13 +45,15 @@ def fit(
     epochs: int,
     learning_rate: float = 1e-2,
     decay: float = 1.0,
+    weight_decay: float = 0.0,
+    average: float = 0.0,
     batch_size: int = 32,
     patience: int | None = None,
     max_steps: int | None = None,
     seed: int = 0,
     quiet: bool = False,
 ) -> History:
-    """Train a model with Adam; at the end it is in eval mode and holds its best weights on `valid`.
+    """Train a model with AdamW; at the end it is in eval mode and holds its best weights on `valid`.
 
     Args:
         model: changed in place; batches go to the device of its parameters, dtypes stay as they are.
@@ -61,6 +63,9 @@ def fit(
         epochs: passes through `train`.
         learning_rate: Adam's step at the start.
         decay: the step at the end over that at the start; it falls along half a cosine. 1: it stays.
+        weight_decay: by which share of itself, times the step, each weight shrinks in a step.
+        average: hold on to running means of the weights instead, which keep this share of themselves in each
+            step (0.98: about the last 50 steps); validation and the end see the means. 0: the weights.
         batch_size: graphs a step.
         patience: stop when `valid` has not improved for so many epochs; None: never.
         max_steps: stop after so many steps, whatever part of an epoch that is; None: never.
@@ -79,18 +84,20 @@ def fit(
     shuffle = torch.Generator().manual_seed(seed)
     batches = DataLoader(list(train), batch_size=batch_size, shuffle=True, generator=shuffle)
     valid_batches = list(DataLoader(list(valid), batch_size=batch_size))  # collated once: never shuffled
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    watched = copy.deepcopy(model) if average else model
     schedule = _cosine(optimizer, min(steps_left, epochs * len(batches)), decay)
     history = History(train=[], valid=[], best_epoch=0)
     with tqdm(total=epochs, disable=quiet or not _somebody_watches(), leave=False, unit="epoch") as bar:
         for epoch in range(epochs):
-            history.train.append(_train_epoch(model, loss, islice(batches, steps_left), schedule))
+            some = islice(batches, steps_left)
+            history.train.append(_train_epoch(model, loss, some, schedule, watched, average))
             steps_left -= len(batches)
             if valid:
-                history.valid.append(_mean_loss(model, loss, valid_batches))
+                history.valid.append(_mean_loss(watched, loss, valid_batches))
             best_epoch = history.valid.index(min(history.valid)) if valid else epoch
             if best_epoch == epoch:
-                best_weights = copy.deepcopy(model.state_dict())
+                best_weights = copy.deepcopy(watched.state_dict())
             bar.set_postfix_str(_progress(history), refresh=False)
             bar.update()
             if steps_left <= 0 or (patience is not None and epoch - best_epoch >= patience):
@@ -150,7 +157,14 @@ def _cosine(optimizer: torch.optim.Optimizer, steps: int, decay: float) -> Lambd
     return LambdaLR(optimizer, lambda n: decay + (1 - decay) * (1 + math.cos(math.pi * n / steps)) / 2)
 
 
-def _train_epoch(model: nn.Module, loss: Loss, batches: Iterable[Batch], schedule: LambdaLR) -> float:
+def _train_epoch(
+    model: nn.Module,
+    loss: Loss,
+    batches: Iterable[Batch],
+    schedule: LambdaLR,
+    watched: nn.Module,
+    average: float,
+) -> float:
     model.train()
     device = _device(model)
     total, graphs = 0.0, 0
@@ -165,9 +179,20 @@ def _train_epoch(model: nn.Module, loss: Loss, batches: Iterable[Batch], schedul
         value.backward()
         schedule.optimizer.step()
         schedule.step()
+        if average:
+            _follow(watched, model, average)
         total += value.item() * batch.num_graphs
         graphs += batch.num_graphs
     return total / graphs
+
+
+@torch.no_grad()
+def _follow(watched: nn.Module, model: nn.Module, average: float) -> None:
+    """Move the running means towards the weights; buffers, such as running statistics, are copied."""
+    for mean, weight in zip(watched.parameters(), model.parameters(), strict=True):
+        mean.lerp_(weight, 1 - average)
+    for old, new in zip(watched.buffers(), model.buffers(), strict=True):
+        old.copy_(new)
 
 
 def _mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> float:
