@@ -331,4 +331,26 @@ CARDS = (
         sha256="006e95026c8bbc415b2f95a86e9d54c64ac017084a455e3d88a4ff6b17965bfb",
         reference="https://doi.org/10.1038/s41467-022-29939-5",
     ),
+    Card(
+        name="silicon_committee",
+        what=(
+            "What four NequIP models, trained alike on 30 frames of Stillinger-Weber silicon at 300 K, know of "
+            "their errors in hot runs (rows with what = frame), and two rounds of active learning against "
+            "frames picked at random, three seeds each (what = round). 64 atoms, runs of 0.2 ps."
+        ),
+        units={
+            "what": "",
+            "choice": "",
+            "seed": "",
+            "round": "",
+            "temperature": "K",
+            "spread": "eV/Å",
+            "error": "eV/Å",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/silicon_committee.py",
+        file="silicon_committee.json",
+        sha256="3154e029eb9f48c556ce5cd058099fb0b1cc0cae53092cc133680bc4b13cc97b",
+        reference="https://doi.org/10.1103/PhysRevB.31.5262",
+    ),
 )
