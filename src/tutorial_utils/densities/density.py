@@ -55,7 +55,7 @@ class Density:
 
     def __post_init__(self) -> None:
         check_cluster(self.atoms)
-        functions = self.irreps.dim
+        functions = self.basis.slices(self.atoms.numbers)[-1].stop
         if self.coefficients.shape[-1:] != (functions,):
             raise ValueError(
                 f"coefficients: expected (..., {functions}) for {self.atoms.symbols}, "
@@ -65,7 +65,7 @@ class Density:
     @property
     def irreps(self) -> o3.Irreps:
         """Irreps of all coefficients, atom by atom."""
-        return sum((self.basis.irreps(symbol) for symbol in self.atoms.symbols), o3.Irreps())
+        return o3.Irreps([part for symbol in self.atoms.symbols for part in self.basis.irreps(symbol)])
 
     def evaluate(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "... points"]:
         """Return ρ at points (Å), e/Å³."""

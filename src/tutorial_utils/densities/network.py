@@ -30,7 +30,7 @@ from tutorial_utils.nn.network import Layer, RadialBasis, envelope
 
 HIDDEN, LAST = "24x0e+12x1o+8x2e+4x3o", "24x0e+12x1o+8x2e+4x3o+4x4e"
 PRETRAINED = Path(__file__).parent / "water.pt"
-_EDGES = 20_000  # taken at once where no gradient is wanted: 2000 products each, 0.3 GB
+_EDGES = 2000  # taken at once where no gradient is wanted: they fit into a cache
 
 
 class DensityNetwork(nn.Module):
