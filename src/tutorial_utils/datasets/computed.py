@@ -287,29 +287,6 @@ CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.31.5262",
     ),
     Card(
-        name="silicon_committee",
-        what=(
-            "What four NequIP models, trained alike on 30 frames of Stillinger and Weber's silicon at 300 K, "
-            "know of their errors in hot runs of the first (what = frame), and two rounds of active learning "
-            "against frames picked at random, three seeds each (what = round). 64 atoms, runs of 0.2 ps."
-        ),
-        units={
-            "what": "",
-            "choice": "",
-            "seed": "",
-            "round": "",
-            "temperature": "K",
-            "spread": "eV/Å",
-            "error": "eV/Å",
-            "survived": "ps",
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/silicon_committee.py",
-        file="silicon_committee.json",
-        sha256="c02604bea75068b15e52bc5f9f5763e5774fa232720a4f5d83d454430348578d",
-        reference="https://doi.org/10.1103/PhysRevB.31.5262",
-    ),
-    Card(
         name="nequip_learning",
         what=(
             "Test errors of ethanol's energies and forces against the number of training frames, three "
@@ -334,7 +311,7 @@ CARDS = (
     Card(
         name="silicon_committee",
         what=(
-            "What four NequIP models, trained alike on 30 frames of Stillinger-Weber silicon at 300 K, know of "
+            "What four NequIP models, trained on 30 frames of Stillinger-Weber silicon at 300 K, know of "
             "their errors in hot runs (rows with what = frame), and two rounds of active learning against "
             "frames picked at random, three seeds each (what = round). 64 atoms, runs of 0.2 ps."
         ),
