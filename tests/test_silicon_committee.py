@@ -34,7 +34,7 @@ def test_the_committee_says_too_little_far_from_what_it_knows(frames):
 
 
 def test_both_ways_start_from_the_same_models(rounds):
-    assert (rounds.loc["committee", 0] == rounds.loc["random", 0]).all()
+    assert (rounds.loc["committee"][0] == rounds.loc["random"][0]).all()
 
 
 def test_new_labels_help_whoever_chooses_them(rounds):
@@ -43,4 +43,4 @@ def test_new_labels_help_whoever_chooses_them(rounds):
 
 
 def test_the_committee_chooses_better_than_chance(rounds):
-    assert (rounds.loc["committee", 2] < rounds.loc["random", 2]).all()
+    assert (rounds.loc["committee"][2] < rounds.loc["random"][2]).all()
