@@ -1,8 +1,10 @@
 """Vibrations of crystals: from force constants to spectra, and spectra straight from the structure.
 
-`lattice` and `displacements` compute, `spectra` says what a density of states means.
+`lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
+crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat.
 """
 
+from tutorial_utils.phonons.alloys import virtual_crystal
 from tutorial_utils.phonons.displacements import force_constants
 from tutorial_utils.phonons.lattice import (
     ForceConstants,
@@ -12,6 +14,8 @@ from tutorial_utils.phonons.lattice import (
     mean_square,
     mesh,
 )
+from tutorial_utils.phonons.network import SpectrumNetwork
+from tutorial_utils.phonons.prediction import Ensemble, train
 from tutorial_utils.phonons.spectra import (
     broaden,
     errors,
@@ -24,7 +28,9 @@ from tutorial_utils.phonons.spectra import (
 )
 
 __all__ = [
+    "Ensemble",
     "ForceConstants",
+    "SpectrumNetwork",
     "broaden",
     "chain",
     "dynamical_matrix",
@@ -39,4 +45,6 @@ __all__ = [
     "normalised",
     "paired",
     "peaked",
+    "train",
+    "virtual_crystal",
 ]

@@ -1,0 +1,109 @@
+"""Train networks on known spectra, and let several of them predict together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+from jaxtyping import Float
+from torch import nn
+from torch_geometric.data import Data
+
+from tutorial_utils import graphs, training
+from tutorial_utils.phonons.network import SpectrumNetwork, spectrum_loss
+from tutorial_utils.phonons.spectra import peaked
+from tutorial_utils.phonons.sums import crystals
+
+BATCH = 64  # crystals predicted at once
+# Weights decay fast: 1200 crystals are few. Their running means are smoother than they are.
+LEARNING_RATE, WEIGHT_DECAY, AVERAGE = 5e-3, 0.5, 0.98
+
+
+def train(
+    known: Sequence[Data],
+    *,
+    valid: Sequence[Data] = (),
+    irreps_hidden: str = "96x0e",
+    layers: int = 2,
+    epochs: int = 40,
+    seed: int = 0,
+) -> tuple[SpectrumNetwork, training.History]:
+    """Train one network.
+
+    Args:
+        known: graphs of `sums.crystals` with their spectra.
+        valid: the same; they pick the best epoch.
+        irreps_hidden: features of an atom; the graphs' sums have to reach their highest degree.
+        layers: of the network; 0: it sees the formula only.
+        epochs: passes through `known`.
+        seed: of initial weights, dropout and order.
+
+    Returns:
+        The network, and how its training went.
+    """
+    torch.manual_seed(seed)
+    spectra = torch.cat([graph.dos for graph in known])
+    network = SpectrumNetwork(
+        elements(known),
+        irreps_hidden=irreps_hidden,
+        layers=layers,
+        points=spectra.shape[1],
+        start=spectra.mean(dim=0),
+    )
+    history = training.fit(
+        network,
+        spectrum_loss,
+        train=known,
+        valid=valid,
+        epochs=epochs,
+        learning_rate=LEARNING_RATE,
+        decay=0.0,
+        weight_decay=WEIGHT_DECAY,
+        average=AVERAGE,
+        seed=seed,
+    )
+    return network, history
+
+
+def elements(known: Sequence[Data]) -> list[str]:
+    """Return the symbols of all elements in some graphs, by atomic number."""
+    numbers = torch.cat([graph.atomic_numbers for graph in known]).unique()
+    return [chemical_symbols[int(n)] for n in numbers]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Networks that were trained alike, from different random weights.
+
+    Attributes:
+        networks: at least one, all of the same degree.
+    """
+
+    networks: Sequence[SpectrumNetwork]
+
+    def predict(
+        self, structures: Sequence[Atoms]
+    ) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:
+        """Predict densities of states of crystals, each with the maximum 1.
+
+        Returns:
+            The mean of the networks' spectra, and their standard deviation, which says where they disagree.
+
+        Raises:
+            ValueError: for a structure that is no crystal, or an element that no network was trained on.
+        """
+        data = crystals(structures, lmax=self.networks[0].lmax)
+        each = np.stack([peaked(evaluate(network, data)) for network in self.networks])
+        mean = each.mean(axis=0)
+        height = mean.max(axis=-1, keepdims=True)
+        return mean / height, each.std(axis=0) / height
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "crystals points"]:
+    """Return a network's spectra of graphs as they come out."""
+    network.eval()
+    batches = [graphs.batch(data[n : n + BATCH]) for n in range(0, len(data), BATCH)]
+    return torch.cat([network(batch) for batch in batches]).double().numpy()
