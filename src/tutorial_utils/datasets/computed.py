@@ -178,6 +178,26 @@ CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
     Card(
+        name="phonon_experiments",
+        what=(
+            "Measured frequencies at the zone centre (top: the highest one; TO: the transverse optical one) "
+            "and heat capacities of cubic crystals, with the source of each number; where it is a NASA "
+            "report, a fit to assessed measurements. Heat capacities are at constant pressure, above those "
+            "at constant volume."
+        ),
+        units={
+            "crystal": "",
+            "quantity": "",
+            "value": "1/cm for frequencies, J/(K mol of atoms) for heat capacities",
+            "temperature": "K",
+            "source": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phonon_experiments.py",
+        file="phonon_experiments.json",
+        sha256="9d2fe01c22b6c1ce4e88fe36ba0e554bc6619f14cd3a69fb85b8a059a7db34d7",
+    ),
+    Card(
         name="phases",
         what=(
             "Crystals and liquids from molecular dynamics, periodic boxes: six metals at five temperatures, "

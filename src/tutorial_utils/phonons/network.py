@@ -73,23 +73,20 @@ class SpectrumNetwork(nn.Module):
         self.register_buffer("known", _known(elements), persistent=False)
         irreps = o3.Irreps([(hidden.count("0e"), "0e")])
         self.embedding = nn.Linear(self.table.shape[1], irreps.dim)
-        scalars = irreps.dim
+        self.scalars = [irreps.dim]  # of the elements, then of each layer
         self.layers = nn.ModuleList()
         for _ in range(layers):
             layer = Layer(irreps, sums_irreps(self.lmax), hidden)
             self.layers.append(layer)
             irreps = layer.irreps_out
-            scalars += irreps.count("0e")
-        self.head = nn.Sequential(
-            nn.LayerNorm(scalars),
-            nn.Dropout(dropout),
-            nn.Linear(scalars, 128),
-            nn.SiLU(),
-            nn.Linear(128, points),
+            self.scalars.append(irreps.count("0e"))
+        self.hidden = nn.Sequential(
+            nn.LayerNorm(sum(self.scalars)), nn.Dropout(dropout), nn.Linear(sum(self.scalars), 128), nn.SiLU()
         )
+        self.head = nn.Linear(128, points)
         if start is not None:  # softplus(bias) is the start
             with torch.no_grad():
-                self.head[-1].bias.copy_(torch.log(torch.expm1(start.clamp(min=1e-3))))
+                self.head.bias.copy_(torch.log(torch.expm1(start.clamp(min=1e-3))))
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs points"]:
         """Predict the spectra of a graph of `lattice_sums`, or of a batch of them.
@@ -100,10 +97,10 @@ class SpectrumNetwork(nn.Module):
         self._check(graph.atomic_numbers, graph.sums)
         h = nn.functional.silu(self.embedding(self.table[graph.atomic_numbers]))  # (atoms, scalars)
         scalars = [h]
-        for layer in self.layers:
+        for layer, count in zip(self.layers, self.scalars[1:], strict=True):
             h = layer(h, graph.edge_index, graph.sums)  # (atoms, hidden)
-            scalars.append(h[:, : layer.irreps_out.count("0e")])  # the gate puts scalars first
-        shares = nn.functional.softplus(self.head(torch.cat(scalars, dim=1)))  # (atoms, points)
+            scalars.append(h[:, :count])  # the gate puts scalars first
+        shares = nn.functional.softplus(self.head(self.hidden(torch.cat(scalars, dim=1))))  # (atoms, points)
         return pool(shares, graph, "mean")
 
     def _check(self, numbers: Int[Tensor, " atoms"], sums: Tensor) -> None:
