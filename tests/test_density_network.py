@@ -8,7 +8,8 @@ from ase.build import molecule
 from model_mixins import ModelMixin
 
 from tutorial_utils import datasets, graphs, symmetry, training
-from tutorial_utils.densities import WATER, Density, network, stored
+from tutorial_utils.conventions import DEBYE
+from tutorial_utils.densities import WATER, Density, error, network, stored
 from tutorial_utils.densities.network import DensityNetwork
 
 
@@ -206,6 +207,75 @@ def test_electrons_are_counted_and_put_right(fitting) -> None:
     assert right.electrons().item() == pytest.approx(20, abs=1e-9)
     torch.testing.assert_close(right.dipole(), right.dipole(origin=(10.0, -4.0, 7.0)))
     assert not torch.allclose(raw.dipole(), raw.dipole(origin=(10.0, -4.0, 7.0)), atol=1e-3)
+
+
+# --- what the package ships ---
+
+
+@pytest.mark.skipif(not network.PRETRAINED.exists(), reason="water.pt is not trained yet")
+class TestPretrained:
+    def test_it_is_small_and_says_what_it_is(self) -> None:
+        assert network.PRETRAINED.stat().st_size < 1_000_000
+        metadata = torch.load(network.PRETRAINED, weights_only=True)["metadata"]
+        assert metadata["licence"] == "CC-BY-4.0" and "PBE" in metadata["what"]
+
+    @pytest.mark.parametrize(("molecules", "dipole"), [(4, 0.2), (6, 0.2), (12, 0.6)])
+    def test_it_knows_polarisation(self, clusters, fitting, molecules: int, dipole: float) -> None:
+        """Better than molecules alone by far, in the density and in the vector that says most."""
+        model, found = network.pretrained(), []
+        test = (clusters["split"] == "test") & (clusters["molecules"] == molecules)
+        for n in np.flatnonzero(test)[:4]:
+            true = stored(clusters, int(n))
+            alone = stored(clusters, int(n), "monomer_coefficients")
+            raw, grid = network.predict(model, true.atoms), fitting.becke_grid(true.atoms, 0)
+            c = fitting.metrics(true.atoms).with_electrons(raw.coefficients, 10.0 * molecules)
+            found.append(
+                [
+                    float(error(raw, true, grid)),
+                    float(error(alone, true, grid)),
+                    float((raw.with_coefficients(c).dipole() - true.dipole()).norm()) / DEBYE,
+                    abs(float(raw.electrons()) / (10 * molecules) - 1),
+                ]
+            )
+        ours, apart, off, missing = np.mean(found, axis=0)
+        assert ours < 0.32 * apart and off < dipole and missing < 0.0015
+
+
+def rows(study: str, measure: str) -> dict[tuple[str, int], float]:
+    """Means over seeds: (model, molecules) -> value."""
+    if "density_network" not in datasets.names():
+        pytest.skip("density_network is not made yet")
+    table = datasets.load("density_network")
+    found: dict[tuple[str, int], list[float]] = {}
+    for which, model, size, name, value in zip(
+        *(table[column] for column in ("study", "model", "molecules", "measure", "value")), strict=True
+    ):
+        if (which, name) == (study, measure):
+            found.setdefault((str(model), int(size)), []).append(float(value))
+    return {key: float(np.mean(values)) for key, values in found.items()}
+
+
+@pytest.mark.parametrize("molecules", [4, 8, 12])
+def test_the_metric_is_worth_its_place_in_the_loss(molecules: int) -> None:
+    found = rows("losses", "error")
+    assert found["overlap metric", molecules] < 0.7 * found["coefficients", molecules]
+    assert found["overlap metric", molecules] < found["overlap metric, squared", molecules]
+
+
+def test_small_training_clusters_are_not_enough() -> None:
+    found, full = rows("transfer", "error"), rows("losses", "error")
+    assert found["n ≤ 2", 12] > 1.2 * full["overlap metric", 12]
+
+
+def test_all_rungs_of_the_ladder_are_in_order() -> None:
+    energy = rows("energy", "energy")
+    for size in (2, 4, 6):
+        fitted, ours, alone, atoms = (
+            energy[name, size]
+            for name in ("fitted density", "shipped network", "isolated molecules", "constant atoms")
+        )
+        assert fitted < ours < alone < atoms
+        assert fitted < 0.01  # kcal/mol
 
 
 # --- bad input ---
