@@ -303,7 +303,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/silicon_md.py",
         file="silicon_md.json",
-        sha256="864725fa222c04e913491aa59750b9f05ab6e8c4e03332a5c68926d9bae528fa",
+        sha256="2a26e98cfaf2eb5d0596d2743c162bcccb7ece53a8c513f5feac6a4ec0b2689a",
         reference="https://doi.org/10.1103/PhysRevB.31.5262",
     ),
     Card(
