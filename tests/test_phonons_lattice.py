@@ -1,6 +1,8 @@
 """Lattice dynamics by hand: the chain of the textbook, phonopy's numbers, the laws of waves in crystals."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from tutorial_utils import phonons
 from tutorial_utils.phonons import displacements, lattice
 
+CRYSTALS = Path(__file__).parents[1] / "reference_data/crystals"
 SOME_WAVES = np.array([[0.1, 0.2, 0.3], [0.5, 0.0, 0.0], [0.45, 0.4, -0.3]])
 
 
@@ -228,6 +231,37 @@ def test_the_field_of_a_long_wave_is_that_of_phonopy(alloy, by_phonopy) -> None:
     assert found[-1] > phonons.frequencies(alloy, [[0, 0, 0]])[0, -1] + 0.2  # LO above TO
 
 
+def stored(name: str):
+    """Return a crystal by density functional theory: its record, and phonopy's and our force constants."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    record = json.loads((CRYSTALS / f"{name}.json").read_text())
+    atoms = Atoms(
+        record["symbols"], scaled_positions=record["scaled_positions"], cell=record["cell"], pbc=True
+    )
+    unit = PhonopyAtoms(record["symbols"], cell=record["cell"], scaled_positions=record["scaled_positions"])
+    unit.masses = atoms.get_masses()
+    theirs = phonopy.Phonopy(unit, record["repeats"] * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
+    moves = record["displacements"]
+    responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]
+    first = [{"number": atom, "displacement": u, "forces": F} for atom, u, F in responses]
+    theirs.dataset = {"natom": len(theirs.supercell), "first_atoms": first}
+    theirs.produce_force_constants()
+    supercell = Atoms(theirs.supercell.symbols, theirs.supercell.positions, cell=theirs.supercell.cell)
+    return theirs, displacements.from_forces(atoms, supercell, responses)
+
+
+@pytest.mark.parametrize("name", ["MgO", "C"])
+def test_forces_from_density_functional_theory_give_what_phonopy_gives(name: str) -> None:
+    theirs, ours = stored(name)
+    theirs.run_qpoints(SOME_WAVES)
+    found = phonons.frequencies(ours, SOME_WAVES)
+    assert found == pytest.approx(theirs.get_qpoints_dict()["frequencies"], abs=0.02)
+    assert found.max() > {"MgO": 12, "C": 35}[name]  # THz
+    assert np.abs(phonons.frequencies(ours.acoustic(), [[0, 0, 0]])[0, :3]).max() < 0.05
+
+
 # --- what is no crystal ---
 
 
@@ -240,5 +274,7 @@ def test_bad_input_is_named() -> None:
         phonons.frequencies(beads([1.0]), [0.1, 0.2])
     with pytest.raises(ValueError, match="no images"):
         lattice.from_supercell(bulk("Cu"), bulk("Ag").repeat(2), np.zeros((1, 8, 3, 3)))
+    with pytest.raises(ValueError, match="not 2³ cells"):
+        displacements.from_forces(bulk("Cu"), bulk("Cu", "bcc", a=3).repeat(2), [])
     with pytest.raises(ValueError, match="values: expected"):
         lattice.from_supercell(bulk("Cu"), bulk("Cu").repeat(2), np.zeros((1, 27, 3, 3)))

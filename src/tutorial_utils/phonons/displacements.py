@@ -164,3 +164,29 @@ def _column(
             answers.append(turned.reshape(-1))
     solution = np.linalg.lstsq(np.array(moves), -np.array(answers), rcond=None)[0]  # (3, sites * 3)
     return solution.reshape(3, -1, 3).transpose(1, 2, 0)
+
+
+def from_forces(
+    atoms: Atoms, supercell: Atoms, responses: list[tuple[int, np.ndarray, np.ndarray]]
+) -> ForceConstants:
+    """Solve for force constants from forces that somebody else computed, in whatever order of atoms.
+
+    Args:
+        atoms: primitive cell, at rest.
+        supercell: a cube of such cells, in any order (phonopy's, for example).
+        responses: (moved atom, how far (3,) in Å, forces on all atoms (sites, 3) in eV/Å), as numbered in
+            `supercell`. One of each kind of equivalent atoms has to be moved, as `displacements` says.
+
+    Raises:
+        ValueError: if the supercell is none of this cell.
+    """
+    size = round((len(supercell) / len(atoms)) ** (1 / 3))
+    wanted = atoms.repeat(size)
+    apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
+    distance = np.abs(apart - apart.round()).max(axis=-1)
+    order = distance.argmin(axis=1)  # where each atom of ours stands in theirs
+    if len(wanted) != len(supercell) or distance.min(axis=1).max() > 1e-3 or len(set(order)) < len(order):
+        raise ValueError(f"supercell: its {len(supercell)} atoms are not {size}³ cells of {len(atoms)} atoms")
+    place = np.argsort(order)
+    ours = [(int(place[atom]), np.asarray(u), np.asarray(F)[order]) for atom, u, F in responses]
+    return assemble(atoms, wanted, symmetry(wanted), ours)
