@@ -1,7 +1,7 @@
 """Cube files: a density on a regular grid, as VESTA, VMD, Avogadro and 3Dmol read it."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from tutorial_utils.conventions import BOHR
 from tutorial_utils.densities.density import Density
 
 
-class Box(NamedTuple):
+@dataclass(frozen=True)
+class Box:
     """A regular grid.
 
     Attributes:

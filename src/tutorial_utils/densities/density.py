@@ -6,7 +6,6 @@ and a leading axis of the coefficients makes many densities of one structure at 
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import torch
 from ase import Atoms
@@ -27,7 +26,8 @@ _PAIRS = 100_000  # points times atoms taken at once: 25 harmonics each, 20 MB
 RadialFunction = Callable[[int, Tensor, Tensor], Tensor]
 
 
-class Grid(NamedTuple):
+@dataclass(frozen=True)
+class Grid:
     """Points and weights for integrals over all space: ∫ f = Σ weights f(points).
 
     Attributes:

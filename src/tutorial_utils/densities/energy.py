@@ -7,7 +7,7 @@ With PBE the Fock matrix is a functional of ρ and its gradient alone. A predict
 The energy of new orbitals lies above the self-consistent one, by an amount quadratic in the density's error.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
@@ -24,7 +24,8 @@ from tutorial_utils.densities.fitting import from_e3nn, mean_field
 _POINTS = 20_000  # of the grid taken at once
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """What one diagonalisation gives.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Surfaces of constant value around atoms, in several colours or coloured by another quantity."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,7 +15,8 @@ from tutorial_utils.viz.structures import element_colors
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 
 
-class Mesh(NamedTuple):
+@dataclass(frozen=True)
+class Mesh:
     """A surface of triangles.
 
     Attributes:
