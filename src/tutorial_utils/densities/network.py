@@ -56,7 +56,7 @@ class DensityNetwork(nn.Module):
         irreps_last: str | o3.Irreps = LAST,
         layers: int = 2,
         cutoff: float = 5.0,
-        radial: int = 8,
+        radial: int = 16,
         neighbours: float = 6.0,
     ):
         """Build a network with random weights.
