@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from tutorial_utils.nn.network import gate, pool
+from tutorial_utils.nn.network import depthwise_product, gate, pool
 from tutorial_utils.phonons.species import LARGEST, descriptors
 from tutorial_utils.phonons.sums import RADIAL, sums_irreps
 
@@ -149,17 +149,9 @@ def product(irreps_in: o3.Irreps, irreps_sums: o3.Irreps, wanted: o3.Irreps) -> 
 
     The product is linear in the sums; fed with single edges instead of sums it gives, added up, the same.
     """
-    blocks: list[tuple[int, o3.Irrep]] = []
-    paths = []
-    for i, (mul, a) in enumerate(irreps_in):
-        for j, (_, b) in enumerate(irreps_sums):
-            for ir in a * b:
-                if ir in wanted:
-                    paths.append((i, j, len(blocks)))
-                    blocks.append((mul, ir))
-    irreps, place, _ = o3.Irreps(blocks).sort()
-    instructions = [(i, j, place[k], "uvu", True) for i, j, k in paths]
-    return o3.TensorProduct(irreps_in, irreps_sums, irreps, instructions)
+    edgewise = depthwise_product(irreps_in, irreps_sums, wanted)
+    paths = [(path.i_in1, path.i_in2, path.i_out, "uvu", True) for path in edgewise.instructions]
+    return o3.TensorProduct(irreps_in, irreps_sums, edgewise.irreps_out, paths)
 
 
 def spectrum_loss(model: nn.Module, batch: Data) -> Tensor:
