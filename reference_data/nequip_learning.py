@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from ase.calculators.singlepoint import SinglePointCalculator
 from files import read_table, report, write_table
 
 from tutorial_utils import datasets, graphs, nn, training
@@ -40,14 +39,6 @@ NEQUIP = {
     "NequIP, l ≤ 2": {"l_max": 2, "features": 16},
 }
 ZERO, PAIRS, ANGLES = "mean force", "pairs of atoms", "distances and angles"
-
-
-def frames() -> list:
-    """Return the labelled frames of the dataset."""
-    dataset = datasets.load("ethanol_pbe0")
-    for atoms, energy, forces in zip(dataset.structures, dataset["energy"], dataset["forces"], strict=True):
-        atoms.calc = SinglePointCalculator(atoms, energy=float(energy), forces=forces)
-    return dataset.structures
 
 
 def split(count: int, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -151,7 +142,7 @@ def errors(energy, forces, batch, weights: int) -> dict[str, float]:
 def main() -> None:
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    labelled, rows = frames(), read_table(RAW, COLUMNS)
+    labelled, rows = nequip.labelled(datasets.load("ethanol_pbe0")), read_table(RAW, COLUMNS)
     done = {tuple(row[:3]) for row in rows}
     for seed, number, model in itertools.product(SEEDS, FRAMES, (ZERO, PAIRS, ANGLES, *NEQUIP)):
         if (model, number, seed) in done:

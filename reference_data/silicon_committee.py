@@ -27,6 +27,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
 from files import read_table, report, write_table
+from silicon_md import stillinger_weber
 
 from tutorial_utils.molecular_dynamics import lammps, nequip
 
@@ -43,11 +44,6 @@ STEPS_OF_TRAINING = 600
 def box() -> Atoms:
     """Return 64 atoms of silicon."""
     return bulk("Si", cubic=True, a=5.431) * (2, 2, 2)
-
-
-def stillinger_weber() -> str:
-    """Return the lines of the potential that gives the labels."""
-    return f"pair_style sw\npair_coeff * * {lammps.potential_file('Si.sw')} Si"
 
 
 def warm(temperature: float, seed: int) -> str:

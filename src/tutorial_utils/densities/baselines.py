@@ -32,13 +32,8 @@ class ConstantAtoms:
     @classmethod
     def fit(cls, densities: Sequence[Density]) -> "ConstantAtoms":
         """Take the mean of the l = 0 coefficients of each element."""
-        found: dict[str, list[Tensor]] = {}
-        basis = densities[0].basis
-        for density in densities:
-            round_ones = density.truncated(0).coefficients
-            for symbol, place in zip(density.atoms.symbols, basis.slices(density.atoms.numbers), strict=True):
-                found.setdefault(symbol, []).append(round_ones[place])
-        return cls({symbol: torch.stack(rows).mean(0) for symbol, rows in found.items()}, basis)
+        rows = by_element([density.truncated(0) for density in densities])
+        return cls({symbol: mine.mean(0) for symbol, mine in rows.items()}, densities[0].basis)
 
     def predict(self, atoms: Atoms) -> Density:
         """Put the atoms of a structure (Å) side by side.
@@ -97,6 +92,16 @@ class FrameKernel:
         c = rotate(self.mean + K @ self.weights, _MOLECULE, axes.mT)
         parts = [Density(atoms[order], row) for order, row in zip(orders, c, strict=True)]
         return assembled(atoms, orders, parts)
+
+
+def by_element(densities: Sequence[Density]) -> dict[str, Float[Tensor, "atoms size"]]:
+    """Return the coefficients of all atoms of each element, one row an atom."""
+    found: dict[str, list[Tensor]] = {}
+    for density in densities:
+        slices = density.basis.slices(density.atoms.numbers)
+        for symbol, place in zip(density.atoms.symbols, slices, strict=True):
+            found.setdefault(symbol, []).append(density.coefficients[place])
+    return {symbol: torch.stack(rows) for symbol, rows in found.items()}
 
 
 def frames(atoms: Atoms, molecule: np.ndarray) -> tuple[Int[np.ndarray, "4 3"], Float[Tensor, "4 3 3"]]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import graphs, training
-from tutorial_utils.densities.baselines import ConstantAtoms
+from tutorial_utils.densities.baselines import ConstantAtoms, by_element
 from tutorial_utils.densities.basis import WATER, Basis, tensor
 from tutorial_utils.densities.density import Density
 from tutorial_utils.nn.network import Layer, RadialBasis, envelope
@@ -144,17 +144,9 @@ class DensityNetwork(nn.Module):
         Args:
             densities: of the training set, in the basis of the network.
         """
-        mean = ConstantAtoms.fit(densities).coefficients
+        mean, rows = ConstantAtoms.fit(densities).coefficients, by_element(densities)
         for row, symbol in enumerate(self.basis.exponents):
-            places = [
-                density.coefficients[place]
-                for density in densities
-                for place, other in zip(
-                    density.basis.slices(density.atoms.numbers), density.atoms.symbols, strict=True
-                )
-                if other == symbol
-            ]
-            rest = torch.stack(places) - mean[symbol]
+            rest = rows[symbol] - mean[symbol]
             columns = self.present[row]
             block = change_matrix(self.basis, symbol, rest)
             self.constant[row, columns] = mean[symbol].to(self.constant)
