@@ -5,7 +5,8 @@ src/tutorial_utils/datasets/bundled/density_network.json (dataset `density_netwo
 
     OMP_NUM_THREADS=1 python reference_data/density_network.py --trimers water_trimers.pkl
 
-It saves as it goes, a training at a time: stopped and started again it continues.
+It saves as it goes, a training a file in reference_data/raw/density_network: stopped and started again it
+continues, and any number of processes may share the work. They take a GPU where there is one.
 Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
 
 A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.
@@ -25,7 +26,7 @@ import torch
 from ase import Atoms
 from ase.data import vdw_radii
 from ase.units import kcal, mol
-from files import read_table, report, write_table
+from files import claim, read_table, report, write_table
 
 from tutorial_utils import datasets, training
 from tutorial_utils.conventions import DEBYE
@@ -36,8 +37,9 @@ from tutorial_utils.densities.network import DensityNetwork
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/density_network.json"
-RAW = ROOT / "reference_data/raw/density_network.json"
+RAW = ROOT / "reference_data/raw/density_network"
 CHECKPOINT = network.PRETRAINED
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
 SEEDS, BATCH, RATE, DECAY = (0, 1, 2), 8, 0.1, 0.01
 STEPS, STEPS_SHIPPED, STEPS_FINE = 2500, 15_000, 1000
@@ -73,6 +75,12 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
         found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
         found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
     return list(dict.fromkeys(found))
+
+
+def needs_shipped(job: Job) -> bool:
+    """Tell whether a job begins with the shipped network."""
+    study, model, _, _ = job
+    return study == "energy" or (study == TRIMERS and model != "from nothing")
 
 
 # --- data ---
@@ -152,7 +160,7 @@ def train(job: Job) -> DensityNetwork:
     """Train the network of a job; the shipped one is saved."""
     study, name, count, _ = job
     numbers, valid = chosen(job)
-    model, which = build(job), LOSSES.get(name, "overlap")
+    model, which = build(job).to(DEVICE), LOSSES.get(name, "overlap")
     model.standardise([density(n) for n in numbers])
 
     def labelled(n: int):
@@ -257,7 +265,7 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
     _, name, _, seed = job
     order = np.random.default_rng(0).permutation(len(given))
     test, rest = [given[i] for i in order[:HELD_OUT]], [given[i] for i in order[HELD_OUT:]]
-    model = build(job) if name == "from nothing" else network.pretrained()
+    model = (build(job) if name == "from nothing" else network.pretrained()).to(DEVICE)
     if name != SHIPPED:
         constant = ConstantAtoms.fit(rest)
         if name == "from nothing":
@@ -301,28 +309,38 @@ def published_or_nothing(path: Path | None) -> list[Density]:
         return []
 
 
+def place(raw: Path, job: Job) -> Path:
+    """Return where the rows of a job are kept."""
+    name = "_".join(str(part) for part in job if part != "").replace(" ", "-").replace("'", "")
+    return raw / f"{name}.json"
+
+
 def main(raw: Path, output: Path, path: Path | None) -> None:
     """Do what is missing, then write the table."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    rows, given = read_table(raw, COLUMNS), published_or_nothing(path)
-    for job in jobs(splits()):
-        done = {tuple(row[:4]) for row in rows} | {("energy", "", 0, 0) for row in rows if row[0] == "energy"}
-        if job in done or (job[0] == TRIMERS and not given):
-            continue
-        new = run(job, given)
-        rows += new
-        write_table(raw, COLUMNS, rows)
-        errors = ", ".join(f"{row[4]}: {row[6]}" for row in new if row[5] in ("error", "energy"))
+    raw.mkdir(parents=True, exist_ok=True)
+    given = published_or_nothing(path)
+    wanted = [job for job in jobs(splits()) if given or job[0] != TRIMERS]
+    for job in wanted:
+        if needs_shipped(job) and not CHECKPOINT.exists():
+            continue  # another process is training it
+        with claim(place(raw, job)) as mine:
+            if not mine:
+                continue
+            rows = run(job, given)
+            write_table(place(raw, job), COLUMNS, rows)
+        errors = ", ".join(f"{row[4]}: {row[6]}" for row in rows if row[5] in ("error", "energy"))
         print(f"{job}: {errors}", flush=True)
-    write_table(output, COLUMNS, rows)
-    report(output)
+    if all(place(raw, job).exists() for job in wanted):
+        found = [row for job in wanted for row in read_table(place(raw, job), COLUMNS)]
+        write_table(output, COLUMNS, found)
+        report(output)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--raw", type=Path, default=RAW, help="table of the results so far")
+    parser.add_argument("--raw", type=Path, default=RAW, help="folder of the results so far")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--trimers", type=Path, help="a local copy of the published densities")
     options = parser.parse_args()
