@@ -41,8 +41,8 @@ RAW = ROOT / "reference_data/raw/density_network"
 CHECKPOINT = network.PRETRAINED
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
-SEEDS, BATCH, RATE, DECAY = (0, 1, 2), 8, 0.1, 0.01
-STEPS, STEPS_SHIPPED, STEPS_FINE = 2500, 15_000, 1000
+SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
+STEPS, STEPS_SHIPPED, STEPS_FINE = 3000, 20_000, 1000
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
 # hidden features of about 25,000 weights in all
@@ -147,6 +147,7 @@ def fit(model: DensityNetwork, job: Job, train: list, valid: list, *, steps: int
         max_steps=steps,
         learning_rate=rate,
         decay=DECAY,
+        beta2=BETA2,
         batch_size=BATCH,
         seed=job[3],
         quiet=True,
