@@ -42,11 +42,12 @@ CHECKPOINT = network.PRETRAINED
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
 SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
-STEPS, STEPS_SHIPPED, STEPS_FINE = 3000, 20_000, 1000
+STEPS, STEPS_SHIPPED, STEPS_FINE = 5000, 14_000, 1000
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
 # hidden features of about 25,000 weights in all
 HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
+DEFAULT = "l ≤ 3"  # with all clusters it is the network that the studies have in common
 SHARES = (0.25, 0.5, 1.0)  # of the training clusters
 INVARIANT, SHIPPED = "invariant network", "shipped network"
 FULL = "overlap metric"  # the network of all studies that they have in common
@@ -73,15 +74,23 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
     for seed in SEEDS:
         counts = [round(share * everything) for share in SHARES]
-        found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
+        points = [point for point in itertools.product(HIDDEN, counts) if point != (DEFAULT, everything)]
+        found += [("learning", *point, seed) for point in points]
         found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
     return list(dict.fromkeys(found))
 
 
-def needs_shipped(job: Job) -> bool:
-    """Tell whether a job begins with the shipped network."""
+def full(seed: int) -> Job:
+    """Return the job that trains the network that all studies have in common."""
+    return ("losses", FULL, len(within(splits()["train"], LARGEST)), seed)
+
+
+def waits_for(raw: Path, job: Job) -> list[Path]:
+    """Return the weights, trained by other jobs, that a job begins with."""
     study, model, _, _ = job
-    return study == "energy" or (study == TRIMERS and model != "from nothing")
+    if study == "energy":
+        return [CHECKPOINT, *(weights(raw, full(seed)) for seed in SEEDS)]
+    return [CHECKPOINT] if study == TRIMERS and model != "from nothing" else []
 
 
 # --- data ---
@@ -183,9 +192,14 @@ def baseline(job: Job) -> Predict:
     if job[1] == "constant atoms":
         return ConstantAtoms.fit([density(n) for n in numbers]).predict
     if job[1] == "isolated molecules":
-        alone = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
-        return lambda atoms: stored(clusters(), alone[atoms.positions.tobytes()], "monomer_coefficients")
+        return looked_up("monomer_coefficients")
     return FrameKernel.fit([density(n) for n in numbers]).predict
+
+
+def looked_up(name: str) -> Predict:
+    """Return what is stored of the test clusters under a name."""
+    which = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
+    return lambda atoms: stored(clusters(), which[atoms.positions.tobytes()], name)
 
 
 # --- measures ---
@@ -235,35 +249,43 @@ def table(job: Job, predict: Predict) -> list[list]:
     return found
 
 
-def energies() -> list[list]:
+def energies(raw: Path) -> list[list]:
     """Return what one diagonalisation makes of densities, means over the first test clusters of a size.
 
     energy: |E - E_SCF|, kcal/mol a molecule; cycles: from there to self-consistency.
     """
-    ladder: dict[str, Predict] = {
-        name: baseline(("baselines", name, len(within(splits()["train"], LARGEST)), 0))
+    count = len(within(splits()["train"], LARGEST))
+    ladder: dict[tuple[str, int], Predict] = {
+        (name, 0): baseline(("baselines", name, count, 0))
         for name in ("constant atoms", "isolated molecules")
     }
-    shipped = network.pretrained()
-    ladder[SHIPPED] = lambda atoms: network.predict(shipped, atoms)
-    found: dict[tuple[str, int, str], list[float]] = {}
+    ladder |= {(FULL, seed): predictor(weights(raw, full(seed))) for seed in SEEDS}
+    ladder |= {(SHIPPED, 0): predictor(CHECKPOINT), (FITTED, 0): looked_up("coefficients")}
+    found: dict[tuple[str, int, int, str], list[float]] = {}
     test = splits()["test"]
-    for size, count in PER_SIZE.items():
-        for n in test[clusters()["molecules"][test] == size][:count].tolist():
+    for size, few in PER_SIZE.items():
+        for n in test[clusters()["molecules"][test] == size][:few].tolist():
             true = density(n)
-            found.setdefault((OWN_GUESS, size, "cycles"), []).append(cycles(true.atoms))
-            for name in (*ladder, FITTED):
-                rho = ladder[name](true.atoms) if name in ladder else true
+            found.setdefault((OWN_GUESS, 0, size, "cycles"), []).append(cycles(true.atoms))
+            for model, predict in ladder.items():
+                rho = predict(true.atoms)
                 c = metrics(n).with_electrons(rho.coefficients, float(true.atoms.numbers.sum()))
                 step = one_step(rho.with_coefficients(c))
                 error = abs(step.energy - clusters()["energy"][n]) / size / (kcal / mol)
-                found.setdefault((name, size, "energy"), []).append(error)
+                found.setdefault((*model, size, "energy"), []).append(error)
                 more = cycles(true.atoms, step.density_matrix)
-                found.setdefault((name, size, "cycles"), []).append(more)
+                found.setdefault((*model, size, "cycles"), []).append(more)
     return [
-        ["energy", name, 0, 0, size, measure, float(f"{np.mean(values):.4g}")]
-        for (name, size, measure), values in found.items()
+        ["energy", name, 0, seed, size, measure, float(f"{np.mean(values):.4g}")]
+        for (name, seed, size, measure), values in found.items()
     ]
+
+
+def predictor(path: Path) -> Predict:
+    """Return the network of a checkpoint."""
+    model = DensityNetwork()
+    training.load(path, model)
+    return lambda atoms: network.predict(model.eval(), atoms)
 
 
 def trimers(job: Job, given: list[Density]) -> list[list]:
@@ -295,21 +317,27 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
     return rows
 
 
-def run(job: Job, given: list[Density]) -> list[list]:
+def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     """Do one job; return its rows, the processor time of training among them."""
     study, name, _, _ = job
     start = time.process_time()
     if study == "energy":
-        return energies()
+        return energies(raw)
     if study == TRIMERS:
         return trimers(job, given)
     if study == "baselines" and name != INVARIANT:
         return table(job, baseline(job))
     model = train(job)
     seconds = round(time.process_time() - start)
-    weights = sum(p.numel() for p in model.parameters())
+    training.save(weights(raw, job), model)
+    size = sum(p.numel() for p in model.parameters())
     rows = table(job, lambda atoms: network.predict(model, atoms))
-    return [*rows, [*job, 0, "seconds", seconds], [*job, 0, "weights", weights]]
+    rows.append([*job, 0, "weights", size])
+    if DEVICE.type == "cpu":
+        rows.append([*job, 0, "seconds", seconds])
+    if job == full(job[3]):
+        rows += [["learning", DEFAULT, *row[2:]] for row in rows]
+    return rows
 
 
 def published_or_nothing(path: Path | None) -> list[Density]:
@@ -326,6 +354,11 @@ def place(raw: Path, job: Job) -> Path:
     return raw / f"{name}.json"
 
 
+def weights(raw: Path, job: Job) -> Path:
+    """Return where the weights of a job's network are kept."""
+    return place(raw, job).with_suffix(".pt")
+
+
 def main(raw: Path, output: Path, path: Path | None) -> None:
     """Do what is missing, then write the table."""
     torch.set_default_dtype(torch.float64)
@@ -334,12 +367,12 @@ def main(raw: Path, output: Path, path: Path | None) -> None:
     given = published_or_nothing(path)
     wanted = [job for job in jobs(splits()) if given or job[0] != TRIMERS]
     for job in wanted:
-        if needs_shipped(job) and not CHECKPOINT.exists():
-            continue  # another process is training it
+        if not all(path.exists() for path in waits_for(raw, job)):
+            continue  # another process is training them
         with claim(place(raw, job)) as mine:
             if not mine:
                 continue
-            rows = run(job, given)
+            rows = run(job, raw, given)
             write_table(place(raw, job), COLUMNS, rows)
         errors = ", ".join(f"{row[4]}: {row[6]}" for row in rows if row[5] in ("error", "energy"))
         print(f"{job}: {errors}", flush=True)
