@@ -1,0 +1,105 @@
+"""Try the course where it is meant to run, for real, and record what was run.
+
+    python tools/everywhere.py               all trials
+    python tools/everywhere.py image hub     some
+    python tools/everywhere.py --table       only writes the book's table anew from runs/*.json
+
+A trial that passes writes runs/NAME.json. The table on the book's page "Run it anywhere" holds these runs
+and nothing else. A trial that cannot run here says why, and leaves the record of the last run as it was.
+"""
+
+import argparse
+import datetime
+import importlib
+import json
+import os
+import platform
+import re
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from trials import ROOT, Failed, NotHere, Result
+
+RUNS = ROOT / "runs"
+PAGE = ROOT / "book/anywhere.md"
+TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu")
+MARKED = re.compile(r"(<!-- runs -->\n).*?(<!-- /runs -->\n)", re.S)
+
+
+def machine() -> str:
+    """Return what this machine is, in a few words."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return f"{len(os.sched_getaffinity(0))} CPU cores, {memory:.0f} GB, {system}"
+
+
+def row(record: dict) -> str:
+    """Return the line of one run in the table."""
+    results = " · ".join(str(Result(**result)) for result in record["results"])
+    return f"| {record['where']} | {record['date']} | {record['with']} | {results} |"
+
+
+def table() -> str:
+    """Return the table of all recorded runs."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RUNS.glob("*.json"))]
+    records.sort(key=lambda record: record["where"])
+    return "\n".join(["| where | when | with what | result |", "|---|---|---|---|", *map(row, records), ""])
+
+
+def with_table(text: str) -> str:
+    """Return the book's page with the table as it has to be."""
+    return MARKED.sub(lambda found: found[1] + table() + found[2], text)
+
+
+def store(name: str, where: str, results: list[Result]) -> None:
+    """Record a run that passed."""
+    record = {
+        "where": where,
+        "date": datetime.date.today().isoformat(),
+        "with": f"{machine()}, Python {platform.python_version()}",
+        "results": [asdict(result) for result in results],
+    }
+    RUNS.mkdir(exist_ok=True)
+    path = RUNS / f"{name}.json"
+    path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def attempt(name: str) -> str:
+    """Run one trial; returns passed, failed or not run."""
+    trial = importlib.import_module(f"trials.{name}")
+    folder = ROOT / "_build/trials" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    try:
+        results = trial.run(folder)
+    except NotHere as reason:
+        print(f"{name}: not run. {reason}", flush=True)
+        return "not run"
+    except Failed as problem:
+        print(f"{name}: FAILED after {time.monotonic() - begun:.0f} s\n{problem}", flush=True)
+        return "failed"
+    store(name, trial.WHERE, results)
+    print(f"{name}: passed after {time.monotonic() - begun:.0f} s\n  " + "\n  ".join(map(str, results)), flush=True)
+    return "passed"
+
+
+def main() -> int:
+    """Run the trials named, write the table; 1 if one failed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("trials", nargs="*", metavar="TRIAL", help=f"some of: {', '.join(TRIALS)}")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    chosen = parser.parse_args()
+    unknown = set(chosen.trials) - set(TRIALS)
+    if unknown:
+        parser.error(f"unknown trials: {', '.join(sorted(unknown))}; there are {', '.join(TRIALS)}")
+    ended = [] if chosen.table else [attempt(name) for name in chosen.trials or TRIALS]
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    if ended:
+        print(", ".join(f"{ended.count(word)} {word}" for word in ("passed", "failed", "not run")))
+    return int("failed" in ended)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
