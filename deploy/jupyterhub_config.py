@@ -54,11 +54,18 @@ class SeatSpawner(LocalProcessSpawner):
         return prepare
 
 
-c = get_config()  # noqa: F821: JupyterHub puts it here
+c = get_config()
 c.JupyterHub.authenticator_class = SeatAuthenticator
 c.SeatAuthenticator.allow_all = True  # all who know the secret of a seat
 c.SeatAuthenticator.create_system_users = True
-c.SeatAuthenticator.add_user_cmd = ["useradd", "--create-home", "--key", "HOME_MODE=0700", "--shell", "/bin/bash"]
+c.SeatAuthenticator.add_user_cmd = [
+    "useradd",
+    "--create-home",
+    "--key",
+    "HOME_MODE=0700",
+    "--shell",
+    "/bin/bash",
+]
 c.JupyterHub.spawner_class = SeatSpawner
 c.SeatSpawner.cmd = [str(HERE / "start.sh"), "jupyterhub-singleuser"]
 c.SeatSpawner.args = [

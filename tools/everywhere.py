@@ -18,7 +18,6 @@ import re
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from trials import ROOT, Failed, NotHere, Result
 
@@ -81,7 +80,10 @@ def attempt(name: str) -> str:
         print(f"{name}: FAILED after {time.monotonic() - begun:.0f} s\n{problem}", flush=True)
         return "failed"
     store(name, trial.WHERE, results)
-    print(f"{name}: passed after {time.monotonic() - begun:.0f} s\n  " + "\n  ".join(map(str, results)), flush=True)
+    print(
+        f"{name}: passed after {time.monotonic() - begun:.0f} s\n  " + "\n  ".join(map(str, results)),
+        flush=True,
+    )
     return "passed"
 
 

@@ -2,8 +2,8 @@
 
     python tools/execute.py --report report.json notebooks/01_symmetry.ipynb [--address-space 2.0]
 
-What a cell asserts counts, what it prints is not compared; but where a cell has output in the notebook it must
-have some here. Needs nbclient and psutil, which come with JupyterLab; the course's own package is not needed.
+What a cell asserts counts, what it prints is not compared; but where a cell has output in the notebook it
+must have some here. Needs nbclient and psutil, which come with JupyterLab.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+
 from notebooks import all_notebooks, run
 
 

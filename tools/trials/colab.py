@@ -1,4 +1,4 @@
-"""All notebooks in an environment like Colab's: the first cell installs what is missing, torch and numpy stay.
+"""All notebooks in an environment like Colab's: the first cell installs what is missing, and torch stays.
 
 COLAB_PYTHON names the Python to use; left out, the first python3.13 that is found.
 """
@@ -16,7 +16,16 @@ WHERE = "environment with Colab's versions (not Colab itself)"
 # What Colab had in August 2026, as far as it touches the course.
 VERSIONS = (
     *("torch==2.11.0", "numpy==2.1.3", "scipy==1.16.3", "matplotlib==3.10.*", "pandas", "plotly==5.24.1"),
-    *("ipython==7.34.0", "ipykernel", "ipywidgets==7.7.1", "nbclient", "psutil", "requests", "pyyaml", "tqdm"),
+    *(
+        "ipython==7.34.0",
+        "ipykernel",
+        "ipywidgets==7.7.1",
+        "nbclient",
+        "psutil",
+        "requests",
+        "pyyaml",
+        "tqdm",
+    ),
 )
 KEPT = ("torch", "numpy", "scipy", "plotly", "ipython")
 
@@ -42,7 +51,8 @@ def environment(folder: Path) -> Path:
 
 def versions(python: Path) -> dict[str, str]:
     """Return the versions of what the first cell must leave alone."""
-    script = "import sys, json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    script = "import sys, json, importlib.metadata as m; names = sys.argv[1:]; "
+    script += "print(json.dumps({name: m.version(name) for name in names}))"
     return json.loads(call([python, "-c", script, *KEPT]))
 
 

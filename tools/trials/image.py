@@ -59,7 +59,9 @@ def build(folder: Path) -> float:
     BUILD_OPTIONS: more options for buildah, for example a mounted certificate or package folder.
     TORCH: the CPU build of torch that pip is asked for, as in the Dockerfile; a wheel at hand, if left out.
     """
-    pin = next(line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch=="))
+    pin = next(
+        line for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")
+    )
     options = ["--isolation", "chroot", "--network", "host", "--pull-never", "--layers", "--format", "docker"]
     options += ["--build-arg", f"BASE_IMAGE={BASE}"]
     options += ["--build-arg", f"TORCH={os.environ.get('TORCH') or f'{pin}+cpu'}"]
@@ -83,16 +85,16 @@ def use(folder: Path, container: str) -> list[Result]:
     if user == "root":
         raise Failed("the image runs as root")
     call(cut_off([*run, container, "--", "tutorial-utils", "doctor"]))
-    notebooks = "cp -r $COURSE/notebooks /tmp/trial && cd /tmp/trial"
-    script = f"{notebooks} && python3 /trial/execute.py --report report.json 01_*.ipynb 05_*.ipynb >&2; cat report.json"
+    script = "cp -r $COURSE/notebooks /tmp/trial && cd /tmp/trial; "
+    script += "python3 /trial/execute.py --report report.json 01_*.ipynb 05_*.ipynb; cat report.json"
     printed = call(
         cut_off([*run, "--volume", f"{ROOT / 'tools'}:/trial:ro", container, "--", "bash", "-c", script])
     )
-    return [Result("user", user), *sessions(json.loads(printed[printed.index("[\n") :]))]
+    return [Result("user", user), *sessions(json.loads(printed[printed.rindex("[\n {") :]))]
 
 
 def serve(folder: Path, container: str) -> float:
-    """Start the entry point, wait for its health answer, ask with a right and a wrong token; returns seconds."""
+    """Start the entry point until it is healthy; ask with a right and a wrong token. Returns seconds."""
     about = json.loads(call(buildah(folder, "inspect", "--type", "container", container)))
     config = about["Docker"]["config"]
     script = SERVE.format(

@@ -84,9 +84,7 @@ class Participant:
             content = (await answer.json())["content"]
         model = {"name": notebook, "path": notebook, "type": "notebook", "kernel": {"name": "python3"}}
         headers = {"X-XSRFToken": self.token(f"{self.server}/")}
-        async with self.browser.post(
-            f"{self.server}/api/sessions", json=model, headers=headers
-        ) as answer:
+        async with self.browser.post(f"{self.server}/api/sessions", json=model, headers=headers) as answer:
             self.kernel = (await answer.json())["kernel"]["id"]
         return [cell["source"] for cell in content["cells"] if cell["cell_type"] == "code"]
 
@@ -118,7 +116,9 @@ def request(source: str) -> dict:
 
 async def listen(socket: aiohttp.ClientWebSocketResponse, numbers: list[str], begun: float) -> list[Answer]:
     """Collect what the cells give back until the last one is done."""
-    answers = {number: Answer(first=float("inf"), end=float("inf"), text="", error=None) for number in numbers}
+    answers = {
+        number: Answer(first=float("inf"), end=float("inf"), text="", error=None) for number in numbers
+    }
     left = set(numbers)
     async for raw in socket:
         message = json.loads(raw.data)

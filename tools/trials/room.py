@@ -118,7 +118,7 @@ async def no_trespassing(one: Participant, other: Participant) -> None:
 
 
 async def no_disturbance(eater: Participant, looper: Participant, other: Participant) -> float:
-    """One kernel wants all memory, one loops for ever: a third goes on; returns its seconds for a small cell."""
+    """One kernel wants all memory, one loops: a third goes on. Returns its seconds for a small cell."""
     (answer,) = await eater.run(EAT)
     hold("MemoryError" in str(answer.error), f"a kernel cannot eat the machine's memory: {answer}")
     (answer,) = await eater.run("print(1 + 1)")
