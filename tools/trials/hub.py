@@ -10,13 +10,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import ROOT, Result, call, cut_off, fresh_environment, need
+from . import ROOT, Result, call, cut_off, need
 
 SEATS = int(os.environ.get("SEATS", "20"))
 WHERE = "workshop hub, JupyterHub on one machine"
 PROXY = "configurable-http-proxy@5.3.0"
 
-# Accounts are made in a copy of /etc, homes in a folder of the trial; what root alone may enter is opened.
+# Layers in memory over what changes: accounts in /etc, homes, JupyterHub in the course's environment.
+# What root alone may enter on the way to the course is opened.
 PREPARE = r"""
 set -e
 layer() { mkdir -p "$work$1/up" "$work$1/work"; chmod 711 "$work$1/up"
@@ -24,8 +25,8 @@ layer() { mkdir -p "$work$1/up" "$work$1/work"; chmod 711 "$work$1/up"
 work=$1; shift
 mount -t tmpfs tmpfs "$work"
 chmod 711 "$work"
-layer /etc
-layer /home
+for place in /etc /home "$ENVIRONMENT"; do layer "$place"; done
+"$PYTHON" -m pip install --quiet --no-index --find-links "$WHEELS" --requirement deploy/requirements.txt
 for place in "$@"; do
     while [ "$place" != / ]; do
         [ $(( 0$(stat -c %a "$place") % 2 )) = 1 ] || layer "$place"
@@ -36,15 +37,12 @@ exec "$PYTHON" -m trials.room
 """
 
 
-def environment(folder: Path) -> Path:
-    """Make an environment with JupyterHub on top of the one that runs this; returns its Python."""
-    python = fresh_environment(folder / "environment")
-    (site,) = [path for path in sys.path if path.endswith("site-packages") and path.startswith(sys.prefix)]
-    library = next((folder / "environment/lib").glob("python*")) / "site-packages"
-    (library / "course.pth").write_text(f"{ROOT / 'src'}\n{site}\n")
+def fetch_wheels(folder: Path) -> Path:
+    """Fetch JupyterHub, which is installed later, where there is no network; returns the folder of wheels."""
+    wheels = folder / "wheels"
     pins = ["--constraint", ROOT / "constraints.txt", "--requirement", ROOT / "deploy/requirements.txt"]
-    call([python, "-m", "pip", "install", "--quiet", *pins])
-    return python
+    call([sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", wheels, *pins])
+    return wheels
 
 
 def proxy(folder: Path) -> Path:
@@ -59,16 +57,18 @@ def run(folder: Path) -> list[Result]:
     """Start the hub in its namespaces, and the room beside it."""
     need("unshare", "ip", "npm", "node", "useradd", root=True)
     folder = folder.resolve()
-    python, programs = environment(folder), proxy(folder)
+    wheels, programs = fetch_wheels(folder), proxy(folder)
     report = folder / "report.json"
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    places = [sys.base_prefix, sys.prefix, ROOT, folder / "environment", programs]
+    places = [sys.base_prefix, sys.prefix, ROOT, programs]
     variables = {
-        "PYTHON": str(python),
+        "PYTHON": sys.executable,
+        "ENVIRONMENT": sys.prefix,
+        "WHEELS": str(wheels),
         "PYTHONPATH": f"{ROOT / 'tools'}:{ROOT / 'src'}",
-        "PATH": f"{python.parent}:{Path(sys.prefix) / 'bin'}:{programs}:{os.environ['PATH']}",
+        "PATH": f"{Path(sys.prefix) / 'bin'}:{programs}:{os.environ['PATH']}",
         "ROOM": str(work),
         "ROOM_REPORT": str(report),
         "ROOM_SEATS": str(SEATS),

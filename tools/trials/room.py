@@ -30,6 +30,7 @@ def make_seats(count: int) -> dict[str, str]:
     seats = {f"seat{number:02d}": secrets.token_hex(8) for number in range(1, count + 1)}
     path = FOLDER / "seats.txt"
     path.touch(mode=0o600)
+    hold(path.stat().st_mode & 0o77 == 0, "the secrets are root's alone")
     path.write_text("".join(f"{name} {secret}\n" for name, secret in seats.items()))
     return seats
 
