@@ -11,7 +11,7 @@ WORKERS ?= 2
 # A notebook to run or re-execute, instead of all of them.
 NOTEBOOK ?= notebooks book/conventions.ipynb
 
-.PHONY: lab test test-everywhere venv lint types unit nbval book browser format notebooks bench image kit slides \
+.PHONY: lab test test-everywhere venv lint types unit nbval book browser format notebooks bench image kit \
         repository clean
 
 lab: venv
@@ -41,9 +41,6 @@ image:
 kit: book
 	$(BIN)/python tools/kit.py
 
-slides: book
-	$(BIN)/python tools/slides.py
-
 # Tests see one thread for each process and no GPU: what is stored in the notebooks was made so.
 unit nbval browser notebooks: export OMP_NUM_THREADS := 1
 unit nbval browser notebooks: export CUDA_VISIBLE_DEVICES :=
@@ -65,6 +62,7 @@ nbval: venv
 book: venv
 	$(BIN)/python tools/vendor.py
 	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
+	$(BIN)/python tools/slides.py
 
 browser: browser-venv
 	$(BIN)/pytest tests/browser -n $(WORKERS) --dist loadgroup

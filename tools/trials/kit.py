@@ -1,6 +1,7 @@
 """The offline kit, unpacked where there is no network: it installs, runs session 1 and opens the book."""
 
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -21,6 +22,23 @@ def browser() -> str:
     names = ("chromium", "chromium-browser", "google-chrome")
     need(next((name for name in names if shutil.which(name)), names[0]))
     return next(name for name in names if shutil.which(name))
+
+
+def page_weight(page: Path) -> float:
+    """Return the weight of a page of the book in MB: itself and its pictures, without the shared scripts."""
+    pictures = set(re.findall(r'<img[^>]* src="((?!data:|https?:)[^"]+)"', page.read_text(encoding="utf-8")))
+    files = [page, *((page.parent / picture).resolve() for picture in pictures)]
+    return sum(path.stat().st_size for path in files) / 1e6
+
+
+def weights(book: Path) -> list[Result]:
+    """Return the weight of the whole book and of its heaviest page."""
+    everything = sum(path.stat().st_size for path in book.rglob("*") if path.is_file()) / 1e6
+    heaviest = max(map(page_weight, book.glob("*/*.html")))
+    return [
+        Result("book, all files", round(everything), "MB"),
+        Result("heaviest page, shared JavaScript aside", round(heaviest, 1), "MB"),
+    ]
 
 
 def open_book(book: Path) -> None:
@@ -50,4 +68,5 @@ def run(folder: Path) -> list[Result]:
     open_book(place / "book")
     size = Result("size", round(archive.stat().st_size / 1e6), "MB")
     found = sessions(json.loads(report.read_text()))
-    return [size, Result("installed", installed, "s"), *found, Result("book", "opens, figures drawn")]
+    opened = Result("book", "opens from its folder, figures drawn")
+    return [size, Result("installed", installed, "s"), *found, opened, *weights(place / "book")]
