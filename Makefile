@@ -77,9 +77,10 @@ notebooks: venv
 bench: venv
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
-# make data-ethanol runs reference_data/ethanol.py, which computes a bundled file anew.
+# make data-ethanol runs reference_data/ethanol.py, which computes a bundled file anew. Some scripts take options:
+# make data-density_network OPTIONS="--trimers some/file.pkl"
 data-%: venv
-	$(BIN)/python reference_data/$*.py
+	$(BIN)/python reference_data/$*.py $(OPTIONS)
 
 repository: venv
 	$(BIN)/python tools/repository.py $(REPOSITORY)

@@ -5,7 +5,8 @@ src/tutorial_utils/datasets/bundled/density_network.json (dataset `density_netwo
 
     OMP_NUM_THREADS=1 python reference_data/density_network.py --trimers water_trimers.pkl
 
-It saves as it goes, a training at a time: stopped and started again it continues.
+It saves as it goes, a training a file in reference_data/raw/density_network: stopped and started again it
+continues, and any number of processes may share the work. They take a GPU where there is one.
 Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
 
 A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.
@@ -25,32 +26,35 @@ import torch
 from ase import Atoms
 from ase.data import vdw_radii
 from ase.units import kcal, mol
-from files import read_table, report, write_table
+from files import claim, read_table, report, write_table
 
 from tutorial_utils import datasets, training
 from tutorial_utils.conventions import DEBYE
 from tutorial_utils.densities import Density, error, fitting, network, published, stored
 from tutorial_utils.densities.baselines import ConstantAtoms, FrameKernel
-from tutorial_utils.densities.energy import one_step
+from tutorial_utils.densities.energy import cycles, one_step
 from tutorial_utils.densities.network import DensityNetwork
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/density_network.json"
-RAW = ROOT / "reference_data/raw/density_network.json"
+RAW = ROOT / "reference_data/raw/density_network"
 CHECKPOINT = network.PRETRAINED
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
-SEEDS, BATCH, RATE, DECAY = (0, 1, 2), 8, 0.1, 0.01
-STEPS, STEPS_SHIPPED, STEPS_FINE = 2500, 15_000, 1000
+SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
+STEPS, STEPS_SHIPPED, STEPS_FINE = 5000, 14_000, 1000
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
 # hidden features of about 25,000 weights in all
 HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
+DEFAULT = "l ≤ 3"  # with all clusters it is the network that the studies have in common
 SHARES = (0.25, 0.5, 1.0)  # of the training clusters
 INVARIANT, SHIPPED = "invariant network", "shipped network"
 FULL = "overlap metric"  # the network of all studies that they have in common
 LOSSES = {"coefficients": None, FULL: "overlap", "Coulomb metric": "coulomb"}
 SQUARED = "overlap metric, squared"
 TRIMERS, HELD_OUT = "published trimers", 20
+OWN_GUESS, FITTED = "PySCF's own guess", "fitted density"
 PER_SIZE = {2: 3, 4: 3, 6: 3, 8: 2, 12: 1}  # test clusters whose energies are computed
 
 Job = tuple[str, str, int, int]  # study, model, training clusters, seed
@@ -70,9 +74,23 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
     for seed in SEEDS:
         counts = [round(share * everything) for share in SHARES]
-        found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
+        points = [point for point in itertools.product(HIDDEN, counts) if point != (DEFAULT, everything)]
+        found += [("learning", *point, seed) for point in points]
         found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
     return list(dict.fromkeys(found))
+
+
+def full(seed: int) -> Job:
+    """Return the job that trains the network that all studies have in common."""
+    return ("losses", FULL, len(within(splits()["train"], LARGEST)), seed)
+
+
+def waits_for(raw: Path, job: Job) -> list[Path]:
+    """Return the weights, trained by other jobs, that a job begins with."""
+    study, model, _, _ = job
+    if study == "energy":
+        return [CHECKPOINT, *(weights(raw, full(seed)) for seed in SEEDS)]
+    return [CHECKPOINT] if study == TRIMERS and model != "from nothing" else []
 
 
 # --- data ---
@@ -138,6 +156,7 @@ def fit(model: DensityNetwork, job: Job, train: list, valid: list, *, steps: int
         max_steps=steps,
         learning_rate=rate,
         decay=DECAY,
+        beta2=BETA2,
         batch_size=BATCH,
         seed=job[3],
         quiet=True,
@@ -152,7 +171,7 @@ def train(job: Job) -> DensityNetwork:
     """Train the network of a job; the shipped one is saved."""
     study, name, count, _ = job
     numbers, valid = chosen(job)
-    model, which = build(job), LOSSES.get(name, "overlap")
+    model, which = build(job).to(DEVICE), LOSSES.get(name, "overlap")
     model.standardise([density(n) for n in numbers])
 
     def labelled(n: int):
@@ -173,9 +192,14 @@ def baseline(job: Job) -> Predict:
     if job[1] == "constant atoms":
         return ConstantAtoms.fit([density(n) for n in numbers]).predict
     if job[1] == "isolated molecules":
-        alone = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
-        return lambda atoms: stored(clusters(), alone[atoms.positions.tobytes()], "monomer_coefficients")
+        return looked_up("monomer_coefficients")
     return FrameKernel.fit([density(n) for n in numbers]).predict
+
+
+def looked_up(name: str) -> Predict:
+    """Return what is stored of the test clusters under a name."""
+    which = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
+    return lambda atoms: stored(clusters(), which[atoms.positions.tobytes()], name)
 
 
 # --- measures ---
@@ -225,39 +249,54 @@ def table(job: Job, predict: Predict) -> list[list]:
     return found
 
 
-def energies() -> list[list]:
-    """Return mean |ΔE| of one diagonalisation, kcal/mol a molecule, on the first test clusters of a size."""
-    ladder: dict[str, Predict] = {
-        name: baseline(("baselines", name, len(within(splits()["train"], LARGEST)), 0))
+def energies(raw: Path) -> list[list]:
+    """Return what one diagonalisation makes of densities, means over the first test clusters of a size.
+
+    energy: |E - E_SCF|, kcal/mol a molecule; cycles: from there to self-consistency.
+    """
+    count = len(within(splits()["train"], LARGEST))
+    ladder: dict[tuple[str, int], Predict] = {
+        (name, 0): baseline(("baselines", name, count, 0))
         for name in ("constant atoms", "isolated molecules")
     }
-    shipped = network.pretrained()
-    ladder[SHIPPED] = lambda atoms: network.predict(shipped, atoms)
-    test, rows = splits()["test"], []
-    for size, count in PER_SIZE.items():
-        numbers = [int(n) for n in test[clusters()["molecules"][test] == size][:count]]
-        found: dict[str, list[float]] = {name: [] for name in (*ladder, "fitted density")}
-        for n in numbers:
+    ladder |= {(FULL, seed): predictor(weights(raw, full(seed))) for seed in SEEDS}
+    ladder |= {(SHIPPED, 0): predictor(CHECKPOINT), (FITTED, 0): looked_up("coefficients")}
+    found: dict[tuple[str, int, int, str], list[float]] = {}
+    test = splits()["test"]
+    for size, few in PER_SIZE.items():
+        for n in test[clusters()["molecules"][test] == size][:few].tolist():
             true = density(n)
-            for name, errors in found.items():
-                rho = ladder[name](true.atoms) if name in ladder else true
+            found.setdefault((OWN_GUESS, 0, size, "cycles"), []).append(cycles(true.atoms))
+            for model, predict in ladder.items():
+                rho = predict(true.atoms)
                 c = metrics(n).with_electrons(rho.coefficients, float(true.atoms.numbers.sum()))
-                energy = one_step(rho.with_coefficients(c)).energy
-                errors.append(abs(energy - clusters()["energy"][n]) / size / (kcal / mol))
-        rows += [
-            ["energy", name, 0, 0, size, "energy", float(f"{np.mean(errors):.4g}")]
-            for name, errors in found.items()
-            if errors
-        ]
-    return rows
+                step = one_step(rho.with_coefficients(c))
+                error = abs(step.energy - clusters()["energy"][n]) / size / (kcal / mol)
+                found.setdefault((*model, size, "energy"), []).append(error)
+                more = cycles(true.atoms, step.density_matrix)
+                found.setdefault((*model, size, "cycles"), []).append(more)
+    return [
+        ["energy", name, 0, seed, size, measure, float(f"{np.mean(values):.4g}")]
+        for (name, seed, size, measure), values in found.items()
+    ]
+
+
+def predictor(path: Path) -> Predict:
+    """Return the network of a checkpoint."""
+    model = DensityNetwork()
+    training.load(path, model)
+    return lambda atoms: network.predict(model.eval(), atoms)
 
 
 def trimers(job: Job, given: list[Density]) -> list[list]:
-    """Train on the published densities, or apply the shipped network; errors on those held out, %."""
+    """Train on the published densities, or apply the shipped network; errors on those held out, %.
+
+    Their electrons are counted, too: the worst of all, in %, as `electrons` of "as published".
+    """
     _, name, _, seed = job
     order = np.random.default_rng(0).permutation(len(given))
     test, rest = [given[i] for i in order[:HELD_OUT]], [given[i] for i in order[HELD_OUT:]]
-    model = build(job) if name == "from nothing" else network.pretrained()
+    model = (build(job) if name == "from nothing" else network.pretrained()).to(DEVICE)
     if name != SHIPPED:
         constant = ConstantAtoms.fit(rest)
         if name == "from nothing":
@@ -265,10 +304,12 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
         shown = [network.as_graph(d, model.cutoff, metric=fitting.metrics(d.atoms).overlap) for d in rest]
         steps, rate = (STEPS, RATE) if name == "from nothing" else (STEPS_FINE, RATE / 5)
         fit(model, job, shown[5:], shown[:5], steps=steps, rate=rate)
-    found = {name: lambda atoms: network.predict(model, atoms)}
+    found, rows = {name: lambda atoms: network.predict(model, atoms)}, []
+    if name == SHIPPED:
+        counts = [100 * abs(float(d.electrons()) / d.atoms.numbers.sum() - 1) for d in given]
+        rows.append([TRIMERS, "as published", len(given), 0, 3, "electrons", float(f"{max(counts):.2g}")])
     if name == "from nothing" and seed == 0:
         found["constant atoms"] = constant.predict
-    rows = []
     for label, predict in found.items():
         grids = [fitting.becke_grid(d.atoms, GRID) for d in test]
         each = [float(error(predict(d.atoms), d, grid)) for d, grid in zip(test, grids, strict=True)]
@@ -276,21 +317,27 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
     return rows
 
 
-def run(job: Job, given: list[Density]) -> list[list]:
+def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     """Do one job; return its rows, the processor time of training among them."""
     study, name, _, _ = job
     start = time.process_time()
     if study == "energy":
-        return energies()
+        return energies(raw)
     if study == TRIMERS:
         return trimers(job, given)
     if study == "baselines" and name != INVARIANT:
         return table(job, baseline(job))
     model = train(job)
     seconds = round(time.process_time() - start)
-    weights = sum(p.numel() for p in model.parameters())
+    training.save(weights(raw, job), model)
+    size = sum(p.numel() for p in model.parameters())
     rows = table(job, lambda atoms: network.predict(model, atoms))
-    return [*rows, [*job, 0, "seconds", seconds], [*job, 0, "weights", weights]]
+    rows.append([*job, 0, "weights", size])
+    if DEVICE.type == "cpu":
+        rows.append([*job, 0, "seconds", seconds])
+    if job == full(job[3]):
+        rows += [["learning", DEFAULT, *row[2:]] for row in rows]
+    return rows
 
 
 def published_or_nothing(path: Path | None) -> list[Density]:
@@ -301,28 +348,43 @@ def published_or_nothing(path: Path | None) -> list[Density]:
         return []
 
 
+def place(raw: Path, job: Job) -> Path:
+    """Return where the rows of a job are kept."""
+    name = "_".join(str(part) for part in job if part != "").replace(" ", "-").replace("'", "")
+    return raw / f"{name}.json"
+
+
+def weights(raw: Path, job: Job) -> Path:
+    """Return where the weights of a job's network are kept."""
+    return place(raw, job).with_suffix(".pt")
+
+
 def main(raw: Path, output: Path, path: Path | None) -> None:
     """Do what is missing, then write the table."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    rows, given = read_table(raw, COLUMNS), published_or_nothing(path)
-    for job in jobs(splits()):
-        done = {tuple(row[:4]) for row in rows} | {("energy", "", 0, 0) for row in rows if row[0] == "energy"}
-        if job in done or (job[0] == TRIMERS and not given):
-            continue
-        new = run(job, given)
-        rows += new
-        write_table(raw, COLUMNS, rows)
-        errors = ", ".join(f"{row[4]}: {row[6]}" for row in new if row[5] in ("error", "energy"))
+    raw.mkdir(parents=True, exist_ok=True)
+    given = published_or_nothing(path)
+    wanted = [job for job in jobs(splits()) if given or job[0] != TRIMERS]
+    for job in wanted:
+        if not all(path.exists() for path in waits_for(raw, job)):
+            continue  # another process is training them
+        with claim(place(raw, job)) as mine:
+            if not mine:
+                continue
+            rows = run(job, raw, given)
+            write_table(place(raw, job), COLUMNS, rows)
+        errors = ", ".join(f"{row[4]}: {row[6]}" for row in rows if row[5] in ("error", "energy"))
         print(f"{job}: {errors}", flush=True)
-    write_table(output, COLUMNS, rows)
-    report(output)
+    if all(place(raw, job).exists() for job in wanted):
+        found = [row for job in wanted for row in read_table(place(raw, job), COLUMNS)]
+        write_table(output, COLUMNS, found)
+        report(output)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--raw", type=Path, default=RAW, help="table of the results so far")
+    parser.add_argument("--raw", type=Path, default=RAW, help="folder of the results so far")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--trimers", type=Path, help="a local copy of the published densities")
     options = parser.parse_args()

@@ -1,10 +1,13 @@
 """How the scripts of this folder write their files: whole or not at all, and with a checksum for the card."""
 
 import argparse
+import fcntl
 import hashlib
 import io
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,21 @@ def write(path: Path, content: bytes) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(content)
     os.replace(temporary, path)
+
+
+@contextmanager
+def claim(path: Path) -> Iterator[bool]:
+    """Take the making of a file upon this process: True if it is missing and no other process is making it.
+
+    The claim is a lock that ends with the process, however it ends.
+    """
+    with open(path.with_suffix(".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield not path.exists()
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
+from ase.build import molecule
 
 from tutorial_utils import symmetry
 from tutorial_utils.conventions import DEBYE, HARTREE
@@ -94,6 +95,14 @@ def test_the_order_of_atoms_does_not_matter(dimer, apart, rng) -> None:
     shuffled = monomers.isolated(dimer[order])
     points = torch.tensor(rng.normal(size=(50, 3)) * 2)
     assert torch.allclose(shuffled.evaluate(points), apart.evaluate(points), atol=1e-6)
+
+
+def test_other_elements_have_their_own_basis_and_grid() -> None:
+    methanol = molecule("CH3OH")
+    fitted = fitting.fit(methanol, fitting.converged(methanol))
+    grid = fitting.becke_grid(methanol)
+    assert (fitted.evaluate(grid.points) @ grid.weights).item() == pytest.approx(18, abs=2e-3)
+    assert fitted.electrons().item() == pytest.approx(18, abs=1e-8)
 
 
 def test_monomers_lack_the_polarisation(dimer, fitted, apart) -> None:

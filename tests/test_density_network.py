@@ -39,8 +39,6 @@ class TestCoefficients(ModelMixin):
 
 @pytest.fixture
 def clusters() -> datasets.Dataset:
-    if "water_clusters_pbe" not in datasets.names():
-        pytest.skip("water_clusters_pbe is not made yet")
     return datasets.load("water_clusters_pbe")
 
 

@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from ase import Atoms
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import training
+from tutorial_utils.graphs import to_graph
+from tutorial_utils.nn import EquivariantNetwork
 
 SLOPE, OFFSET = 2.0, -1.0
 
@@ -238,3 +241,21 @@ def test_wrong_checkpoints_are_named(tmp_path: Path) -> None:
     torch.save({"other": 1}, path)
     with pytest.raises(ValueError, match="not a checkpoint"):
         training.load(path, Line())
+
+
+def test_running_means_of_an_e3nn_network_stay() -> None:
+    """A copy of an e3nn module lists constants that the module itself does not; they do no harm."""
+    model = EquivariantNetwork(["H"], "0e", irreps_hidden="4x0e+2x1o+2x2e", layers=2)
+    before = model.head.weight.detach().clone()
+    data = [to_graph(Atoms("H3", [[0, 0, 0], [1, 0, 0], [0, 1.2, 0.3]]), 4.0)]
+    training.fit(
+        model,
+        lambda model, batch: model(batch).square().mean(),
+        train=data,
+        valid=data,
+        epochs=2,
+        learning_rate=0.01,
+        average=0.5,
+        quiet=True,
+    )
+    assert not torch.equal(model.head.weight, before)

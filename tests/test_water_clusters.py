@@ -9,12 +9,6 @@ import torch
 from tutorial_utils import datasets, symmetry
 from tutorial_utils.densities import stored
 
-# as long as reference_data/water.py has not made the file
-pytestmark = pytest.mark.skipif(
-    "water_clusters_pbe" not in datasets.names(), reason="water_clusters_pbe is not made yet"
-)
-
-
 @pytest.fixture(scope="module")
 def clusters() -> datasets.Dataset:
     return datasets.load("water_clusters_pbe")

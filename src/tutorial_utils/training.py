@@ -45,6 +45,7 @@ def fit(
     epochs: int,
     learning_rate: float = 1e-2,
     decay: float = 1.0,
+    beta2: float = 0.999,
     weight_decay: float = 0.0,
     average: float = 0.0,
     batch_size: int = 32,
@@ -63,6 +64,8 @@ def fit(
         epochs: passes through `train`.
         learning_rate: Adam's step at the start.
         decay: the step at the end over that at the start; it falls along half a cosine. 1: it stays.
+        beta2: which share of its running mean of squared gradients Adam keeps in each step; where gradients
+            change fast, a smaller one (0.95) learns sooner.
         weight_decay: by which share of itself, times the step, each weight shrinks in a step.
         average: hold on to running means of the weights instead, which keep this share of themselves in each
             step (0.98: about the last 50 steps); validation and the end see the means. 0: the weights.
@@ -84,7 +87,9 @@ def fit(
     shuffle = torch.Generator().manual_seed(seed)
     batches = DataLoader(list(train), batch_size=batch_size, shuffle=True, generator=shuffle)
     valid_batches = list(DataLoader(list(valid), batch_size=batch_size))  # collated once: never shuffled
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=learning_rate, betas=(0.9, beta2), weight_decay=weight_decay
+    )
     watched = copy.deepcopy(model) if average else model
     schedule = _cosine(optimizer, min(steps_left, epochs * len(batches)), decay)
     history = History(train=[], valid=[], best_epoch=0)
@@ -102,7 +107,8 @@ def fit(
             bar.update()
             if steps_left <= 0 or (patience is not None and epoch - best_epoch >= patience):
                 break
-    model.load_state_dict(best_weights)
+    # the copy of an e3nn module has constants that the module itself does not list
+    model.load_state_dict({name: best_weights[name] for name in model.state_dict()})
     model.eval()
     return History(history.train, history.valid, best_epoch)
 
@@ -191,8 +197,10 @@ def _follow(watched: nn.Module, model: nn.Module, average: float) -> None:
     """Move the running means towards the weights; buffers, such as running statistics, are copied."""
     for mean, weight in zip(watched.parameters(), model.parameters(), strict=True):
         mean.lerp_(weight, 1 - average)
-    for old, new in zip(watched.buffers(), model.buffers(), strict=True):
-        old.copy_(new)
+    now = dict(model.named_buffers())
+    for name, old in watched.named_buffers():
+        if name in now:  # see `fit`: copies hold more
+            old.copy_(now[name])
 
 
 def _mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> float:

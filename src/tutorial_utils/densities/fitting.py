@@ -203,7 +203,11 @@ def becke_grid(atoms: Atoms, level: int = 1) -> Grid:
         atoms: positions in Å.
         level: 0 (coarse) to 9; already 0 gives errors of a density to a hundredth of their value.
     """
-    grids = dft.Grids(pyscf_functions(atoms))
+    check_cluster(atoms)
+    # the points depend on the atoms alone, but PySCF wants functions
+    any_function = {symbol: [[0, [1.0, 1.0]]] for symbol in set(atoms.symbols)}
+    geometry = list(zip(atoms.symbols, atoms.positions / BOHR, strict=True))
+    grids = dft.Grids(gto.M(atom=geometry, unit="Bohr", basis=any_function, verbose=0, spin=None))
     grids.level = level
     grids.build()
     return Grid(torch.tensor(grids.coords) * BOHR, torch.tensor(grids.weights) * BOHR**3)
