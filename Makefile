@@ -73,6 +73,7 @@ format: venv
 
 notebooks: venv
 	$(BIN)/python tools/notebooks.py $(NOTEBOOK)
+	$(BIN)/python tools/everywhere.py --table
 
 bench: venv
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

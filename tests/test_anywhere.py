@@ -175,7 +175,7 @@ def test_a_notebook_is_run_and_a_broken_one_is_told(tmp_path):
 
 def test_the_books_table_holds_the_recorded_runs_and_nothing_else():
     text = everywhere.PAGE.read_text(encoding="utf-8")
-    assert everywhere.with_table(text) == text, "type: python tools/everywhere.py --table"
+    assert everywhere.with_tables(text) == text, "type: python tools/everywhere.py --table"
 
 
 def test_a_run_becomes_a_row(tmp_path, monkeypatch):
@@ -184,6 +184,15 @@ def test_a_run_becomes_a_row(tmp_path, monkeypatch):
     (line,) = everywhere.table().splitlines()[2:]
     assert "| a machine | " in line
     assert "session 1: 12 s · device: a GPU |" in line
+
+
+def test_a_run_on_a_gpu_stands_beside_that_on_cpus(tmp_path, monkeypatch):
+    monkeypatch.setattr(everywhere, "RUNS", tmp_path)
+    assert everywhere.sessions_table().count("| not run |") == len(NOTEBOOKS)
+    everywhere.store("gpu", "GPU", [Result("device", "a GPU"), Result(NOTEBOOKS[0].stem, 7, "s")])
+    rows = everywhere.sessions_table().splitlines()[2:]
+    assert rows[0].endswith("| 7 s |")
+    assert all(row.endswith("| not run |") for row in rows[1:])
 
 
 def test_every_record_belongs_to_a_trial():

@@ -2,7 +2,7 @@
 
     python tools/everywhere.py               all trials
     python tools/everywhere.py image hub     some
-    python tools/everywhere.py --table       only writes the book's table anew from runs/*.json
+    python tools/everywhere.py --table       only writes the book's tables anew from what is stored
 
 A trial that passes writes runs/NAME.json. The table on the book's page "Run it anywhere" holds these runs
 and nothing else. A trial that cannot run here says why, and leaves the record of the last run as it was.
@@ -24,7 +24,7 @@ from trials import ROOT, Failed, NotHere, Result
 RUNS = ROOT / "runs"
 PAGE = ROOT / "book/anywhere.md"
 TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu")
-MARKED = re.compile(r"(<!-- runs -->\n).*?(<!-- /runs -->\n)", re.S)
+MARKED = re.compile(r"(<!-- (runs|sessions) -->\n).*?(<!-- /\2 -->\n)", re.S)
 
 
 def machine() -> str:
@@ -47,9 +47,23 @@ def table() -> str:
     return "\n".join(["| where | when | with what | result |", "|---|---|---|---|", *map(row, records), ""])
 
 
-def with_table(text: str) -> str:
-    """Return the book's page with the table as it has to be."""
-    return MARKED.sub(lambda found: found[1] + table() + found[2], text)
+def sessions_table() -> str:
+    """Return the table of all notebooks: what is stored in each of its run on CPUs, and its run on a GPU."""
+    path = RUNS / "gpu.json"
+    results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else []
+    on_gpu = {result["what"]: f"{result['value']} {result['unit']}" for result in results}
+    lines = ["| notebook | on CPUs | on a GPU |", "|---|---|---|"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        took = json.loads(path.read_text(encoding="utf-8"))["metadata"]["course"]["measured"]
+        cpus = f"{took['seconds']} s, {took['memory_gb']} GB ({took['cores']} cores, torch {took['torch']})"
+        lines.append(f"| {path.stem} | {cpus} | {on_gpu.get(path.stem, 'not run')} |")
+    return "\n".join([*lines, ""])
+
+
+def with_tables(text: str) -> str:
+    """Return the book's page with its tables as they have to be."""
+    tables = {"runs": table, "sessions": sessions_table}
+    return MARKED.sub(lambda found: found[1] + tables[found[2]]() + found[3], text)
 
 
 def store(name: str, where: str, results: list[Result]) -> None:
@@ -97,7 +111,7 @@ def main() -> int:
     if unknown:
         parser.error(f"unknown trials: {', '.join(sorted(unknown))}; there are {', '.join(TRIALS)}")
     ended = [] if chosen.table else [attempt(name) for name in chosen.trials or TRIALS]
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     if ended:
         print(", ".join(f"{ended.count(word)} {word}" for word in ("passed", "failed", "not run")))
     return int("failed" in ended)
