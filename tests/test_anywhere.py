@@ -155,8 +155,8 @@ def test_a_figure_that_stays_empty_is_found():
 
 
 def test_a_notebook_with_a_problem_fails_its_trial():
-    good = {"notebook": "01_a", "seconds": 3, "problem": None}
-    assert sessions([good]) == [Result("01_a", 3, "s")]
+    good = {"notebook": "01_a", "seconds": 3, "python": "3.12.1", "torch": "2.6.0", "problem": None}
+    assert sessions([good])[-1] == Result("01_a", 3, "s")
     with pytest.raises(Failed, match="01_a: it broke"):
         sessions([{**good, "problem": "it broke"}])
 
@@ -180,8 +180,9 @@ def test_the_books_table_holds_the_recorded_runs_and_nothing_else():
 
 def test_a_run_becomes_a_row(tmp_path, monkeypatch):
     monkeypatch.setattr(everywhere, "RUNS", tmp_path)
-    everywhere.store("here", "a machine", [Result("session 1", 12, "s"), Result("device", "a GPU")])
+    everywhere.store("here", "a room", "a machine", [Result("session 1", 12, "s"), Result("device", "a GPU")])
     (line,) = everywhere.table().splitlines()[2:]
+    assert line.startswith("| a room | ")
     assert "| a machine | " in line
     assert "session 1: 12 s · device: a GPU |" in line
 
@@ -189,7 +190,9 @@ def test_a_run_becomes_a_row(tmp_path, monkeypatch):
 def test_a_run_on_a_gpu_stands_beside_that_on_cpus(tmp_path, monkeypatch):
     monkeypatch.setattr(everywhere, "RUNS", tmp_path)
     assert everywhere.sessions_table().count("| not run |") == len(NOTEBOOKS)
-    everywhere.store("gpu", "GPU", [Result("device", "a GPU"), Result(NOTEBOOKS[0].stem, 7, "s")])
+    everywhere.store(
+        "gpu", "GPU", "a machine", [Result("device", "a GPU"), Result(NOTEBOOKS[0].stem, 7, "s")]
+    )
     rows = everywhere.sessions_table().splitlines()[2:]
     assert rows[0].endswith("| 7 s |")
     assert all(row.endswith("| not run |") for row in rows[1:])

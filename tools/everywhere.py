@@ -28,10 +28,12 @@ MARKED = re.compile(r"(<!-- (runs|sessions) -->\n).*?(<!-- /\2 -->\n)", re.S)
 
 
 def machine() -> str:
-    """Return what this machine is, in a few words."""
+    """Return what this machine is, in a few words, and whether it has other work."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
-    return f"{len(os.sched_getaffinity(0))} CPU cores, {memory:.0f} GB, {system}"
+    others = round(os.getloadavg()[0])  # processes that ran during the last minute, on average
+    busy = f", busy with {others} other processes" if others else ""
+    return f"{len(os.sched_getaffinity(0))} CPU cores, {memory:.0f} GB, {system}{busy}"
 
 
 def row(record: dict) -> str:
@@ -66,12 +68,12 @@ def with_tables(text: str) -> str:
     return MARKED.sub(lambda found: found[1] + tables[found[2]]() + found[3], text)
 
 
-def store(name: str, where: str, results: list[Result]) -> None:
-    """Record a run that passed."""
+def store(name: str, where: str, place: str, results: list[Result]) -> None:
+    """Record a run that passed; `place` is what `machine` said when it began."""
     record = {
         "where": where,
         "date": datetime.date.today().isoformat(),
-        "with": f"{machine()}, Python {platform.python_version()}",
+        "with": place,
         "results": [asdict(result) for result in results],
     }
     RUNS.mkdir(exist_ok=True)
@@ -84,7 +86,7 @@ def attempt(name: str) -> str:
     trial = importlib.import_module(f"trials.{name}")
     folder = ROOT / "_build/trials" / name
     folder.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
+    place, begun = machine(), time.monotonic()
     try:
         results = trial.run(folder)
     except NotHere as reason:
@@ -93,7 +95,7 @@ def attempt(name: str) -> str:
     except Failed as problem:
         print(f"{name}: FAILED after {time.monotonic() - begun:.0f} s\n{problem}", flush=True)
         return "failed"
-    store(name, trial.WHERE, results)
+    store(name, trial.WHERE, place, results)
     print(
         f"{name}: passed after {time.monotonic() - begun:.0f} s\n  " + "\n  ".join(map(str, results)),
         flush=True,

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +68,13 @@ def cut_off(command: Iterable[str | Path]) -> list[str]:
     return [*namespaces, "bash", "-c", 'ip link set lo up && exec "$@"', "cut-off", *words]
 
 
-def sessions(reports: Iterable[Mapping]) -> list[Result]:
-    """Return the seconds of each notebook in a report of tools/execute.py, or raise Failed."""
-    found = []
+def sessions(reports: Sequence[Mapping]) -> list[Result]:
+    """Return what a report of tools/execute.py holds: versions, seconds of each notebook; or raise Failed."""
     for report in reports:
         if report["problem"]:
             raise Failed(f"{report['notebook']}: {report['problem'][-3000:]}")
-        found.append(Result(report["notebook"], report["seconds"], "s"))
-    return found
+    versions = [Result(name, reports[0][name.lower()]) for name in ("Python", "torch")]
+    return [*versions, *(Result(report["notebook"], report["seconds"], "s") for report in reports)]
 
 
 def execute(python: Path | str, report: Path, *arguments: str | Path) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 HUB = "http://127.0.0.1:8000"
-PATIENCE = 300  # seconds after which a wait has failed
+PATIENCE = 900  # seconds after which a wait has failed
 
 
 @dataclass
