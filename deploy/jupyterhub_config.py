@@ -78,7 +78,8 @@ c.SeatSpawner.environment = {"COURSE": str(COURSE), "OMP_NUM_THREADS": "1"}
 c.SeatSpawner.start_timeout = 180  # seconds: a whole room starts at once
 c.SeatSpawner.http_timeout = 180
 c.JupyterHub.bind_url = os.environ.get("BIND_URL", "http://:8000")
-c.JupyterHub.concurrent_spawn_limit = 10
+# A room presses the button at once: a lower limit would turn the others away with "429".
+c.JupyterHub.concurrent_spawn_limit = len(secrets())
 c.JupyterHub.active_server_limit = len(secrets())
 c.JupyterHub.services = [
     {

@@ -222,7 +222,7 @@ def test_the_clusters_values_hold_what_a_workshop_needs():
     assert values["scheduling"]["userPlaceholder"]["replicas"] > 0
     assert values["scheduling"]["podPriority"]["enabled"]  # without it placeholders are never pushed out
     assert values["cull"]["enabled"]
-    assert values["hub"]["activeServerLimit"] > 0
+    assert values["hub"]["concurrentSpawnLimit"] >= values["hub"]["activeServerLimit"] > 0
     assert "DummyAuthenticator" not in values["hub"]["config"]  # no password in the repository
 
 
