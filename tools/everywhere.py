@@ -19,11 +19,13 @@ import sys
 import time
 from dataclasses import asdict
 
+import psutil
 from trials import ROOT, Failed, NotHere, Result
 
 RUNS = ROOT / "runs"
 PAGE = ROOT / "book/anywhere.md"
 TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu")
+BUSY = 10  # % of the cores
 MARKED = re.compile(r"(<!-- (runs|sessions) -->\n).*?(<!-- /\2 -->\n)", re.S)
 
 
@@ -31,8 +33,7 @@ def machine() -> str:
     """Return what this machine is, in a few words, and whether it has other work."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
-    others = round(os.getloadavg()[0])  # processes that ran during the last minute, on average
-    busy = f", busy with {others} other processes" if others else ""
+    busy = ", with other work beside" if psutil.cpu_percent(interval=2) > BUSY else ""
     return f"{len(os.sched_getaffinity(0))} CPU cores, {memory:.0f} GB, {system}{busy}"
 
 
