@@ -1,6 +1,6 @@
 """Run notebooks to the end wherever this is, and say what each took; nothing is stored in them.
 
-    python tools/execute.py --report report.json notebooks/01_symmetry.ipynb [--address-space 2.0]
+    python tools/execute.py --report report.json notebooks/01_symmetry.ipynb
 
 What a cell asserts counts, what it prints is not compared; but where a cell has output in the notebook it
 must have some here. Needs nbclient and psutil, which come with JupyterLab.
@@ -8,7 +8,6 @@ must have some here. Needs nbclient and psutil, which come with JupyterLab.
 
 import argparse
 import json
-import resource
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -61,11 +60,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
-    parser.add_argument("--address-space", type=float, help="limit of every process, in GB (1e9 bytes)")
     chosen = parser.parse_args()
-    if chosen.address_space:
-        limit = int(chosen.address_space * 1e9)
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     results = []
     for path in all_notebooks(chosen.paths):
         results.append(execute(path))
