@@ -42,12 +42,11 @@ CHECKPOINT = network.PRETRAINED
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
 SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
-STEPS, STEPS_SHIPPED, STEPS_FINE = 5000, 14_000, 1000
+STEPS, STEPS_LEARNING, STEPS_FINE, STEPS_SHIPPED = 5000, 2000, 1000, 14_000
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
 # hidden features of about 25,000 weights in all
 HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
-DEFAULT = "l ≤ 3"  # with all clusters it is the network that the studies have in common
 SHARES = (0.25, 0.5, 1.0)  # of the training clusters
 INVARIANT, SHIPPED = "invariant network", "shipped network"
 FULL = "overlap metric"  # the network of all studies that they have in common
@@ -74,8 +73,7 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
     for seed in SEEDS:
         counts = [round(share * everything) for share in SHARES]
-        points = [point for point in itertools.product(HIDDEN, counts) if point != (DEFAULT, everything)]
-        found += [("learning", *point, seed) for point in points]
+        found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
         found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
     return list(dict.fromkeys(found))
 
@@ -178,7 +176,7 @@ def train(job: Job) -> DensityNetwork:
         metric = None if which is None else getattr(metrics(n), which)
         return network.as_graph(density(n), model.cutoff, metric=metric)
 
-    steps = STEPS_SHIPPED if study == "shipped" else STEPS
+    steps = {"shipped": STEPS_SHIPPED, "learning": STEPS_LEARNING}.get(study, STEPS)
     fit(model, job, [labelled(n) for n in numbers], [labelled(n) for n in valid], steps=steps)
     if study == "shipped":
         note = "PBE/def2-SVP water clusters of up to 6 molecules; reference_data/density_network.py"
@@ -335,8 +333,6 @@ def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     rows.append([*job, 0, "weights", size])
     if DEVICE.type == "cpu":
         rows.append([*job, 0, "seconds", seconds])
-    if job == full(job[3]):
-        rows += [["learning", DEFAULT, *row[2:]] for row in rows]
     return rows
 
 
