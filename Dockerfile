@@ -28,7 +28,7 @@ RUN pip install ${TORCH:-$(grep '^torch==' constraints.txt)}
 # All other libraries, before the sources: an edit of the course leaves these layers as they are.
 COPY pyproject.toml deploy/requirements.txt ./
 RUN python3 -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-        extras = p["optional-dependencies"]; print(*p["dependencies"], *extras["md"], *extras["lab"], sep="\n")' \
+        extras = p["optional-dependencies"]; print(*p["dependencies"], *extras["md"], *extras["dft"], *extras["lab"], sep="\n")' \
         > wanted.txt \
     && pip install --constraint constraints.txt --requirement wanted.txt --requirement requirements.txt
 

@@ -12,7 +12,7 @@ echo "Comparing checksums"
 sha256sum --check --quiet SHA256SUMS
 echo "Installing (takes a few minutes)"
 "$python" -m venv environment
-environment/bin/python -m pip install --quiet --no-index --find-links wheels 'tutorial-utils[lab,md]'
+environment/bin/python -m pip install --quiet --no-index --find-links wheels 'tutorial-utils[lab,md,dft]'
 mkdir -p environment/share/tutorial_utils
 cp book/_static/vendor/3Dmol-min.js environment/share/tutorial_utils/
 environment/bin/jupyter trust notebooks/*.ipynb >/dev/null

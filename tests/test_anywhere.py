@@ -106,8 +106,9 @@ def imported(path: Path) -> set[str]:
 
 
 def installed_by_the_first_cell() -> set[str]:
-    """Return the distributions that `pip install tutorial-utils[md]` asks for by name."""
-    lines = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["md"]]
+    """Return the distributions that `pip install tutorial-utils[md,dft]` asks for by name."""
+    extras = PROJECT["optional-dependencies"]
+    lines = [*PROJECT["dependencies"], *extras["md"], *extras["dft"]]
     return {Requirement(line).name.lower() for line in lines}
 
 

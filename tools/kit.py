@@ -32,7 +32,7 @@ def fetch_wheels(folder: Path) -> None:
     torch = [f"torch=={version('torch')}", *(["--index-url", index] if index else [])]
     subprocess.run([*pip, "--no-deps", *torch], check=True, cwd=ROOT)
     pins = ["--constraint", "constraints.txt", "--find-links", str(folder)]
-    subprocess.run([*pip, *pins, ".[lab,md]"], check=True, cwd=ROOT)
+    subprocess.run([*pip, *pins, ".[lab,md,dft]"], check=True, cwd=ROOT)
 
 
 def checksums(folder: Path) -> str:
