@@ -2,9 +2,10 @@
 
 The same 16 crystals for both: cubic cells of eight atoms on the places of rock salt, a little shaken. One
 training step is forward, backward and Adam, a graph at a time in float64 for the 2021-style network (as in
-benchmarks/convolution.py), a batch in float32 for the course's. Lattice sums are made once, before any
-training; their time is given besides. Run it with ``make bench`` or ``python benchmarks/phonons.py``; it prints
-ratios and stores them beside itself. Processor time of one thread.
+benchmarks/convolution.py), a batch in float32 for the course's. The networks differ in their features, as
+they were used: see Network2021 and HIDDEN. Lattice sums are made once, before any training; their time is
+given besides. Run it with ``make bench`` or ``python benchmarks/phonons.py``; it prints ratios and stores
+them beside itself. Processor time of one thread.
 """
 
 import json

@@ -2,11 +2,11 @@
 
     python reference_data/crystals_pbesol.py
 
-Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`; `phonons.stored`
-turns them into force constants. The density of states follows from these: a mesh of 20³ waves, Gaussians of
-10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. No Born charges were computed:
-optical modes of ionic crystals near the zone centre lack their LO-TO splitting (`polar` marks compounds).
-A crystal with an imaginary mode keeps its forces and loses its DoS.
+Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`;
+`phonons.stored` turns them into force constants. The density of states follows from these: a mesh of 20³
+waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. No Born
+charges were computed: optical modes of ionic crystals near the zone centre lack their LO-TO splitting (`polar`
+marks compounds). A crystal with an imaginary mode keeps its forces and loses its DoS.
 """
 
 import json
@@ -35,9 +35,7 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     cell = Atoms(
         record["symbols"], scaled_positions=record["scaled_positions"], cell=record["cell"], pbc=True
     )
-    unit = PhonopyAtoms(
-        record["symbols"], cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
-    )
+    unit = PhonopyAtoms(record["symbols"], cell=cell.cell.array, scaled_positions=cell.get_scaled_positions())
     phonopy = Phonopy(unit, record["repeats"] * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
     made = phonopy.supercell
     return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
@@ -93,7 +91,11 @@ def main() -> None:
         sys.exit("no crystal was computed yet: python reference_data/crystals.py")
     found = [gather(json.loads(file.read_text(encoding="utf-8"))) for file in files]
     structures = [row.pop("atoms") for row in found]
-    arrays = {key: np.array([row[key] for row in found]) for key in found[0] if key not in {"displacement", "forces"}}
+    arrays = {
+        key: np.array([row[key] for row in found])
+        for key in found[0]
+        if key not in {"displacement", "forces"}
+    }
     arrays["dos"] = arrays["dos"].round(4).astype(np.float32)
     arrays["top"] = arrays["top"].round(2)
     arrays["displacement"] = padded([np.array(row["displacement"]) for row in found])

@@ -1,6 +1,6 @@
 """Formulas and space groups of the published spectra, without the spectra (dataset `phonon_formulas`).
 
-    python reference_data/phonon_formulas.py --data data_union.csv
+python reference_data/phonon_formulas.py --data data_union.csv
 """
 
 import argparse

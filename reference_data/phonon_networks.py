@@ -118,7 +118,9 @@ def run(path: str | None, job: Job, folder: Path) -> None:
         prediction.store(folder / f"weights_{seed}.pt", Ensemble([network]))
     write_npz(folder / f"{name(job)}.npz", {"dos": spectra, "seconds": np.array(seconds)})
     score = errors(spectra, published(path)["dos"][part(path, "valid")], GRID)
-    print(f"{model}, {count} crystals, seed {seed}: {score['maximum'].mean():.4f}, {seconds:.0f} s", flush=True)
+    print(
+        f"{model}, {count} crystals, seed {seed}: {score['maximum'].mean():.4f}, {seconds:.0f} s", flush=True
+    )
 
 
 def name(job: Job) -> str:

@@ -44,8 +44,8 @@ def _compare_chain(D: np.ndarray, q: float, m: float, M: float, K: float) -> Non
         raise Wrong(f"At q = 0 the lowest ω² is {squares[0]:.3g}: moving all atoms costs nothing. {suspect}")
     if np.abs(squares - wanted).max() > 1e-6 * wanted.max():
         raise Wrong(
-            f"At q = {q} ω² is {squares.round(3)}, but a chain has {wanted.round(3)}. Right at q = 0, so suspect "
-            "the phases: one neighbour lies in this period, the other in the next."
+            f"At q = {q} ω² is {squares.round(3)}, but a chain has {wanted.round(3)}. Right at q = 0, so "
+            "suspect the phases: one neighbour lies in this period, the other in the next."
         )
 
 
@@ -134,7 +134,8 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool)
         return f"{what}: the atom counts as its own neighbour, r = 0. Only 0 < r counts."
     if abs(found - f(d.min())) < 1e-8 or (same and found in (0.0, f(0.0))):
         return f"{what}: only the nearest image is counted; there are {len(d)} within the cutoff."
-    return f"{what}: {found:.4f}, but {len(d)} images give {f(d).sum():.4f}. Are there enough shifts of the cell?"
+    wanted = f"{len(d)} images give {f(d).sum():.4f}"
+    return f"{what}: {found:.4f}, but {wanted}. Are there enough shifts of the cell?"
 
 
 @exercise(
@@ -155,11 +156,13 @@ def cumulative_distance(answer: Callable) -> str:
         raise Wrong(f"Shifts to and fro give {far:.4f} and {back:.4f}: take absolute values.")
     if abs(far / one - 9) > 1e-2:
         raise Wrong(
-            f"Nine bins off is {far / one:.1f} times as wrong as one bin off, not 9: suspect a comparison bin by "
-            "bin, without cumsum, or a square."
+            f"Nine bins off is {far / one:.1f} times as wrong as one bin off, not 9: suspect a comparison "
+            "bin by bin, without cumsum, or a square."
         )
     if abs(one - 1 / 51) > 1e-4:
-        raise Wrong(f"One bin off should give 1/51 = 0.0196, yours gives {one:.4f}: the mean over the points.")
+        raise Wrong(
+            f"One bin off should give 1/51 = 0.0196, yours gives {one:.4f}: the mean over the points."
+        )
     return "Zero for equal spectra, blind to scale, and in step with the shift."
 
 
@@ -180,9 +183,8 @@ def the_exact_moment(answer: Callable) -> str:
         return "Right: the trace of the matrix, with no wave computed."
     mean_mass = 2 * K / masses.mean() * THZ**2
     if abs(found / mean_mass - 1) < 1e-6:
-        raise Wrong(
-            f"{found:.2f} THz², but the modes have {wanted:.2f}: a mean mass makes it too slow, ⟨1/m⟩ > 1/⟨m⟩."
-        )
+        reason = "a mean mass makes it too slow, ⟨1/m⟩ > 1/⟨m⟩."
+        raise Wrong(f"{found:.2f} THz², but the modes have {wanted:.2f}: {reason}")
     for factor, reason in (
         (3.0, "there are 3N modes, not N."),
         (1 / THZ, "THZ is squared, as ν² is."),

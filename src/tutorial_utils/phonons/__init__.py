@@ -1,8 +1,8 @@
 """Vibrations of crystals: from force constants to spectra, and spectra straight from the structure.
 
 `lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
-crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat; `evaluation` scores
-them. `stored` reads what was computed before.
+crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat;
+`evaluation` scores them. `stored` reads what was computed before.
 """
 
 from tutorial_utils.phonons.alloys import virtual_crystal
