@@ -9,7 +9,8 @@ It saves as it goes, a training at a time: stopped and started again it continue
 published spectra are downloaded.
 
 All are trained on the 1192 training crystals, or some of them, and scored on the 141 validation crystals,
-which also pick the best epoch of each training: these are validation figures, a little too good.
+which also pick the best epoch of each training: these are validation figures, a little too good. The loss does
+not see the height of a spectrum, so those of networks are divided by their maxima before they are scored.
 A row is one number: study, model, training crystals, seed, measure, value. In the study "paired" the model
 is "first - second" and the measures are the mean and the standard error of the difference of max-MSE.
 """
@@ -143,7 +144,7 @@ def table(path: str | None, folder: Path) -> list[list]:
         file = folder / f"{name(job)}.npz"
         if file.exists():
             with np.load(file) as stored:
-                spectra[job], seconds[job] = stored["dos"], float(stored["seconds"])
+                spectra[job], seconds[job] = peaked(stored["dos"]), float(stored["seconds"])
     for model, share, seed in itertools.product(BASELINES, (*SHARES, len(whole)), SEEDS):
         if seed == 0 or (share < len(whole) and model == "kernel ridge"):
             rows = subset(path, share, seed)

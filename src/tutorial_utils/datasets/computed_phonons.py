@@ -79,7 +79,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phonon_networks.py",
         file="phonon_networks.json",
-        sha256="ea2e9e02b79507fe0b635e9aecc694f98550025f43aeda046f5c5c1fb5709479",
+        sha256="448211e2ce999a9e80bef5fb399f7bbd5198038e532c67da57f8fa9b60f83b80",
         reference="https://doi.org/10.1002/advs.202004214",
     ),
 )
