@@ -1,5 +1,6 @@
 # make lab    sets up .venv and opens JupyterLab on the notebooks
 # make test   sets up .venv and runs everything that a change can break
+# make image  builds the container image; make kit  packs what a computer without a network needs
 # The other targets are listed in CONTRIBUTING.md.
 
 SHELL := /bin/bash
@@ -10,7 +11,8 @@ WORKERS ?= 2
 # A notebook to run or re-execute, instead of all of them.
 NOTEBOOK ?= notebooks book/conventions.ipynb
 
-.PHONY: lab test venv lint types unit nbval book browser format notebooks bench repository clean
+.PHONY: lab test test-everywhere venv lint types unit nbval book browser format notebooks bench image kit \
+        repository clean
 
 lab: venv
 	@bash tools/lab.sh
@@ -24,6 +26,20 @@ test: browser-venv
 
 browser-venv:
 	@bash tools/set_up.sh --browser
+
+# The long trials, for real: image, hub, Colab's versions, Binder's memory, offline kit. TRIAL=kit for one.
+test-everywhere: book
+	$(BIN)/python tools/everywhere.py $(TRIAL)
+
+# TORCH, BASE_IMAGE: see Dockerfile. docker or podman, whichever there is.
+image:
+	@engine=$$(command -v docker || command -v podman) || \
+	    { echo "make image needs docker or podman; make test-everywhere TRIAL=image builds with buildah" >&2; exit 1; }; \
+	"$$engine" build --tag tutorial-utils $(if $(TORCH),--build-arg TORCH="$(TORCH)") \
+	    $(if $(BASE_IMAGE),--build-arg BASE_IMAGE="$(BASE_IMAGE)") .
+
+kit: book
+	$(BIN)/python tools/kit.py
 
 # Tests see one thread for each process and no GPU: what is stored in the notebooks was made so.
 unit nbval browser notebooks: export OMP_NUM_THREADS := 1
@@ -46,6 +62,7 @@ nbval: venv
 book: venv
 	$(BIN)/python tools/vendor.py
 	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
+	$(BIN)/python tools/slides.py
 
 browser: browser-venv
 	$(BIN)/pytest tests/browser -n $(WORKERS) --dist loadgroup
@@ -56,6 +73,7 @@ format: venv
 
 notebooks: venv
 	$(BIN)/python tools/notebooks.py $(NOTEBOOK)
+	$(BIN)/python tools/everywhere.py --table
 
 bench: venv
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

@@ -10,8 +10,9 @@ continues, and any number of processes may share the work. They take a GPU where
 Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
 
 A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.
-All networks of a study take the same number of steps, and the three seeds choose weights, order, and, where
-not all clusters are used, the clusters. Test clusters come from frames that no training has seen.
+All networks of a study take the same number of steps (`network`, `baselines` and `transfer` the same, too),
+and the three seeds choose weights, order, and, where not all clusters are used, the clusters. Test clusters
+come from frames that no training has seen.
 """
 
 import argparse
@@ -43,15 +44,15 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value")
 SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
 STEPS, STEPS_SHIPPED, STEPS_FINE = 5000, 14_000, 1000
+STEPS_OF = {"shipped": STEPS_SHIPPED, "losses": 2000, "learning": 1000}  # a study; STEPS in all others
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from up to 6
 # hidden features of about 25,000 weights in all
 HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
-DEFAULT = "l ≤ 3"  # with all clusters it is the network that the studies have in common
 SHARES = (0.25, 0.5, 1.0)  # of the training clusters
 INVARIANT, SHIPPED = "invariant network", "shipped network"
-FULL = "overlap metric"  # the network of all studies that they have in common
-LOSSES = {"coefficients": None, FULL: "overlap", "Coulomb metric": "coulomb"}
+FULL = "equivariant network"
+LOSSES = {"coefficients": None, "overlap metric": "overlap", "Coulomb metric": "coulomb"}
 SQUARED = "overlap metric, squared"
 TRIMERS, HELD_OUT = "published trimers", 20
 OWN_GUESS, FITTED = "PySCF's own guess", "fitted density"
@@ -68,21 +69,20 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     found += [("baselines", model, everything, 0) for model in ("constant atoms", "isolated molecules")]
     found += [("baselines", "kernel in the molecule's frame", everything, 0)]
     for seed in SEEDS:
-        found += [("losses", model, everything, seed) for model in (FULL, *LOSSES, SQUARED)]
-        found += [("baselines", INVARIANT, everything, seed)]
+        found += [("network", FULL, everything, seed), ("baselines", INVARIANT, everything, seed)]
+        found += [("losses", model, everything, seed) for model in (*LOSSES, SQUARED)]
         found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3)]
     found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
     for seed in SEEDS:
         counts = [round(share * everything) for share in SHARES]
-        points = [point for point in itertools.product(HIDDEN, counts) if point != (DEFAULT, everything)]
-        found += [("learning", *point, seed) for point in points]
+        found += [("learning", *point, seed) for point in itertools.product(HIDDEN, counts)]
         found += [(TRIMERS, model, 80 - HELD_OUT, seed) for model in ("from nothing", "fine-tuned")]
     return list(dict.fromkeys(found))
 
 
 def full(seed: int) -> Job:
-    """Return the job that trains the network that all studies have in common."""
-    return ("losses", FULL, len(within(splits()["train"], LARGEST)), seed)
+    """Return the job of the network that baselines and other training sets are compared with."""
+    return ("network", FULL, len(within(splits()["train"], LARGEST)), seed)
 
 
 def waits_for(raw: Path, job: Job) -> list[Path]:
@@ -178,7 +178,7 @@ def train(job: Job) -> DensityNetwork:
         metric = None if which is None else getattr(metrics(n), which)
         return network.as_graph(density(n), model.cutoff, metric=metric)
 
-    steps = STEPS_SHIPPED if study == "shipped" else STEPS
+    steps = STEPS_OF.get(study, STEPS)
     fit(model, job, [labelled(n) for n in numbers], [labelled(n) for n in valid], steps=steps)
     if study == "shipped":
         note = "PBE/def2-SVP water clusters of up to 6 molecules; reference_data/density_network.py"
@@ -335,8 +335,6 @@ def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     rows.append([*job, 0, "weights", size])
     if DEVICE.type == "cpu":
         rows.append([*job, 0, "seconds", seconds])
-    if job == full(job[3]):
-        rows += [["learning", DEFAULT, *row[2:]] for row in rows]
     return rows
 
 

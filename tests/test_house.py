@@ -269,8 +269,8 @@ def test_the_conda_environment_agrees_with_the_package():
     (wanted,) = [line for line in PROJECT["dependencies"] if Requirement(line).name == "torch"]
     assert torch == f"pytorch-cpu{Requirement(wanted).specifier}"
     assert pip == "pip"
-    assert by_pip == {"pip": ["-e .[lab]"]}
-    assert "lab" in PROJECT["optional-dependencies"]
+    assert by_pip == {"pip": ["-e .[lab,md,dft]"]}
+    assert {"lab", "md", "dft"} <= set(PROJECT["optional-dependencies"])
 
 
 def test_binder_builds_from_the_same_files():

@@ -98,7 +98,7 @@ def test_with_an_address_the_set_up_cell_installs_but_keeps_torch_and_numpy():
     box, setup, _ = sources(repository.notebook(lesson(), NAME, "notebooks/03_a.ipynb"))
     assert f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks/03_a.ipynb" in box
     assert f"https://mybinder.org/v2/gh/{NAME}/main?labpath=notebooks%2F03_a.ipynb" in box
-    assert f'--constraint kept.txt "tutorial-utils @ git+https://github.com/{NAME}"' in setup
+    assert f'--constraint kept.txt "tutorial-utils[md,dft] @ git+https://github.com/{NAME}"' in setup
     assert '("torch", "numpy")' in setup
     assert setup.endswith("course = notebook.setup(session=3)")
     ast.parse(re.sub("%pip.*", "pass", setup))

@@ -37,7 +37,7 @@ except ImportError:
 
     kept = [f"{{name}}=={{metadata.version(name)}}" for name in ("torch", "numpy") if util.find_spec(name)]
     Path("kept.txt").write_text("\\n".join(kept))
-    %pip install --quiet --constraint kept.txt "tutorial-utils @ git+{url}"
+    %pip install --quiet --constraint kept.txt "tutorial-utils[md,dft] @ git+{url}"
     from tutorial_utils import notebook
 {setup}"""
 

@@ -110,6 +110,18 @@ CARDS = (
         sha256="937533cb460756f912cf8112e13204e5647d85424e16fa51595b965f552e5fab",
     ),
     Card(
+        name="density_speed",
+        what=(
+            "Time and peak memory of the density network against the number of water molecules, which stand "
+            "on a lattice at the density of the liquid, turned at random; one thread."
+        ),
+        units={"molecules": "", "seconds": "s", "peak_MB": "MB", "machine": "", "date": ""},
+        licence=DATA_LICENCE,
+        made_by="benchmarks/densities.py",
+        file="density_speed.json",
+        sha256="ae57bb02076444d4d9a6038ba14f970fdb4570d345b75ff112ef73658f3d887a",
+    ),
+    Card(
         name="md_speed",
         what=(
             "Steps per second of processor time, one thread, of silicon: one NequIP model (l up to 1, 16 "

@@ -1,0 +1,89 @@
+"""The book on any server, how much it weighs, and the slides that are made from it."""
+
+import functools
+import http.server
+import json
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from conftest import BOOK, PAGES, Quiet, open_page
+from playwright.sync_api import Browser, expect
+from trials.kit import page_weight
+
+ROOT = Path(__file__).parents[2]
+SESSIONS = [page for page in PAGES if page.startswith("notebooks/")]
+FIGURES = ".course-plotly, [data-structure]"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_light_enough_for_a_telephone(path):
+    assert page_weight(BOOK / path) < 3  # MB, beside the JavaScript that all pages share
+
+
+@pytest.fixture(scope="module")
+def below():
+    """The book below another folder, as on a server that holds many books."""
+    handler = functools.partial(Quiet, directory=str(BOOK.parent))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/{BOOK.name}/"
+    server.shutdown()
+
+
+def clean(visit) -> None:
+    visit.page.context.close()
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+def test_the_book_works_from_a_sub_path(browser: Browser, below):
+    """Everything outside the book's own folder is refused, so an absolute address would be found."""
+    visit = open_page(browser, below, SESSIONS[0])
+    for place in visit.page.locator(FIGURES).all()[:3]:
+        place.scroll_into_view_if_needed()
+        expect(place).to_have_attribute("data-drawn", "yes", timeout=120_000)
+    expect(visit.page.locator("mjx-container").first).to_be_attached()
+    visit.page.locator(".toctree-l1 a").nth(1).click()
+    visit.page.wait_for_load_state()
+    assert visit.page.url.startswith(below)
+    clean(visit)
+
+
+def sections(session: str) -> int:
+    notebook = ROOT / Path(session).with_suffix(".ipynb")
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return sum(len(re.findall(r"^## \d", "".join(cell["source"]), re.M)) for cell in cells)
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_the_slides_of_a_session_open(browser: Browser, session):
+    visit = open_page(browser, BOOK.as_uri() + "/", f"slides/{Path(session).name}")
+    page = visit.page
+    slides = page.locator("main > section")
+    headings, asked = slides.locator("h2"), slides.filter(has_text="Predict, then run")
+    assert headings.count() >= sections(session)
+    assert asked.count() >= 3
+    assert slides.filter(has_text="Exercise ").count() == 0
+    expect(page.locator("mjx-container").first).to_be_attached()
+    figure = page.locator(FIGURES).first
+    figure.scroll_into_view_if_needed()
+    expect(figure).to_have_attribute("data-drawn", "yes", timeout=120_000)
+    clean(visit)
+
+
+def test_keys_turn_the_slides(browser: Browser):
+    visit = open_page(browser, BOOK.as_uri() + "/", f"slides/{Path(SESSIONS[0]).name}")
+    for key, number in (("ArrowRight", 2), ("PageDown", 3), ("ArrowLeft", 2)):
+        visit.page.keyboard.press(key)
+        expect(visit.page.locator("main > section").nth(number - 1)).to_be_in_viewport(ratio=0.9)
+        assert visit.page.url.endswith(f"#{number}")
+    clean(visit)
+
+
+def test_the_list_of_slides_names_every_session(browser: Browser):
+    visit = open_page(browser, BOOK.as_uri() + "/", "slides/index.html")
+    links = visit.page.locator("main a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+    assert links == [Path(session).name for session in SESSIONS]
+    clean(visit)
