@@ -5,8 +5,8 @@
 Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`;
 `phonons.stored` turns them into force constants. The density of states follows from these: a mesh of 20³
 waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. No Born
-charges were computed: optical modes of ionic crystals near the zone centre lack their LO-TO splitting (`polar`
-marks compounds). A crystal with an imaginary mode keeps its forces and loses its DoS.
+charges were computed: optical modes of ionic crystals near the zone centre lack their LO-TO splitting
+(`polar` marks compounds). A crystal with an imaginary mode keeps its forces and loses its DoS.
 """
 
 import json

@@ -9,8 +9,8 @@ It saves as it goes, a training at a time: stopped and started again it continue
 published spectra are downloaded.
 
 All are trained on the 1192 training crystals, or some of them, and scored on the 141 validation crystals,
-which also pick the best epoch of each training: these are validation figures, a little too good. The loss does
-not see the height of a spectrum, so those of networks are divided by their maxima before they are scored.
+which also pick the best epoch of each training: these are validation figures, a little too good. The loss
+does not see the height of a spectrum, so those of networks are divided by their maxima before scoring.
 A row is one number: study, model, training crystals, seed, measure, value. In the study "paired" the model
 is "first - second" and the measures are the mean and the standard error of the difference of max-MSE.
 """

@@ -1,4 +1,4 @@
-"""What is shipped with session 7: crystals, metals, the ensemble and its table fit together and obey the laws."""
+"""What is shipped with session 7: crystals, metals, ensemble and table fit together and obey the laws."""
 
 import csv
 import json
