@@ -138,12 +138,17 @@ def run(structures: list[Atoms]) -> list[dict[str, np.ndarray]]:
 
 
 def read(folder: Path, n: int, atoms: Atoms, line: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what LAMMPS says of one structure: eV, Å, THz, eV/Å²."""
+    """Return what LAMMPS says of one structure: eV, Å, THz, eV/Å².
+
+    Constants are Φ between the first four atoms and all; alloy_metals.py keeps them.
+    """
     masses = atomic_masses[atoms.numbers]
     rows = np.loadtxt(folder / f"{n}.dump", skiprows=9)
     matrix = np.fromfile(folder / f"{n}.dynmat").reshape(3 * SITES, 3 * SITES)
     matrix = (matrix + matrix.T) / 2
     squares = np.linalg.eigvalsh(matrix)
+    rows_of_cell = matrix.reshape(SITES, 3, SITES, 3)[:4].transpose(0, 2, 1, 3)  # (4, atoms, 3, 3)
+    weights = np.sqrt(masses[:4, None] * masses)[:, :, None, None]
     return {
         "numbers": atoms.numbers,
         "positions": rows[:, 1:],
@@ -151,6 +156,7 @@ def read(folder: Path, n: int, atoms: Atoms, line: np.ndarray) -> dict[str, np.n
         "energy": line[:1].squeeze(),
         "frequencies": np.sign(squares) * np.sqrt(np.abs(squares)) * THZ,
         "stiffness": np.diag(matrix).reshape(SITES, 3).sum(axis=1) * masses,
+        "constants": rows_of_cell * weights,
     }
 
 

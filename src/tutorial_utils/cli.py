@@ -1,4 +1,4 @@
-"""The command `tutorial-utils`: doctor, data list, data fetch.
+"""The command `tutorial-utils`: doctor, data list, data fetch, phonons evaluate.
 
 Libraries are imported inside the functions: `doctor` has to answer where one is missing or broken.
 """
@@ -185,6 +185,23 @@ def fetch_data(name: str) -> int:
     return 0
 
 
+def evaluate_phonons(path: str) -> int:
+    """Print how far the shipped ensemble is from the spectra of a file, or what is wrong with the file."""
+    from tutorial_utils import datasets
+    from tutorial_utils.phonons.evaluation import evaluate_file
+
+    try:
+        tables = evaluate_file(path)
+    except (ValueError, datasets.DatasetError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for part, table in tables.items():
+        print(f"{part} crystals\n{table.to_string(float_format='{:.4f}'.format)}\n")
+    print("raw, maximum: mean squared errors as predicted, and after division by the maximum;")
+    print("mean_frequency in 1/cm, heat_capacity at 300 K in J/(K mol of atoms)")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -196,9 +213,15 @@ def main(arguments: list[str] | None = None) -> int:
     actions = data.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="what there is")
     actions.add_parser("fetch", help="download one, to work without a network later").add_argument("name")
+    phonons = commands.add_parser("phonons", help="the networks of session 7")
+    scores = phonons.add_subparsers(dest="action", required=True)
+    evaluation = scores.add_parser("evaluate", help="score the shipped ensemble on published spectra")
+    evaluation.add_argument("file", help="CSV as published, the files of its split beside it")
     chosen = parser.parse_args(arguments)
     if chosen.command == "doctor":
         return doctor()
+    if chosen.command == "phonons":
+        return evaluate_phonons(chosen.file)
     return list_data() if chosen.action == "list" else fetch_data(chosen.name)
 
 

@@ -1,7 +1,8 @@
 """Vibrations of crystals: from force constants to spectra, and spectra straight from the structure.
 
 `lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
-crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat.
+crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat;
+`evaluation` scores them. `stored` reads what was computed before.
 """
 
 from tutorial_utils.phonons.alloys import virtual_crystal
@@ -15,7 +16,7 @@ from tutorial_utils.phonons.lattice import (
     mesh,
 )
 from tutorial_utils.phonons.network import SpectrumNetwork
-from tutorial_utils.phonons.prediction import Ensemble, train
+from tutorial_utils.phonons.prediction import Ensemble, predict, pretrained, train
 from tutorial_utils.phonons.spectra import (
     broaden,
     errors,
@@ -26,6 +27,7 @@ from tutorial_utils.phonons.spectra import (
     paired,
     peaked,
 )
+from tutorial_utils.phonons.stored import stored
 
 __all__ = [
     "Ensemble",
@@ -45,6 +47,9 @@ __all__ = [
     "normalised",
     "paired",
     "peaked",
+    "predict",
+    "pretrained",
+    "stored",
     "train",
     "virtual_crystal",
 ]

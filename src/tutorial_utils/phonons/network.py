@@ -68,7 +68,8 @@ class SpectrumNetwork(nn.Module):
         if isinstance(elements, str) or strangers or not elements:
             raise ValueError(f"elements: expected symbols up to radon, such as ['Mg', 'O'], got {elements!r}")
         hidden = o3.Irreps(irreps_hidden)
-        self.elements, self.lmax = tuple(elements), hidden.lmax if lmax is None else lmax
+        self.elements, self.irreps_hidden = tuple(elements), hidden
+        self.lmax = hidden.lmax if lmax is None else lmax
         self.register_buffer("table", _table(elements), persistent=False)
         self.register_buffer("known", _known(elements), persistent=False)
         irreps = o3.Irreps([(hidden.count("0e"), "0e")])
@@ -91,11 +92,14 @@ class SpectrumNetwork(nn.Module):
     def forward(self, graph: Data) -> Float[Tensor, "graphs points"]:
         """Predict the spectra of a graph of `lattice_sums`, or of a batch of them.
 
+        A graph with ``shares`` (atoms, numbers) has mixed atoms: so much of each element, by atomic number.
+
         Raises:
             ValueError: for an element that the network does not know, or sums of another degree.
         """
         self._check(graph.atomic_numbers, graph.sums)
-        h = nn.functional.silu(self.embedding(self.table[graph.atomic_numbers]))  # (atoms, scalars)
+        species = graph.shares @ self.table if "shares" in graph else self.table[graph.atomic_numbers]
+        h = nn.functional.silu(self.embedding(species))  # (atoms, scalars)
         scalars = [h]
         for layer, count in zip(self.layers, self.scalars[1:], strict=True):
             h = layer(h, graph.edge_index, graph.sums)  # (atoms, hidden)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from tutorial_utils.phonons.network import SpectrumNetwork, spectrum_loss
 from tutorial_utils.phonons.spectra import peaked
 from tutorial_utils.phonons.sums import crystals
 
+PRETRAINED = Path(__file__).with_name("ensemble.pt")
 BATCH = 64  # crystals predicted at once
 # Weights decay fast, for 1200 crystals are few; their running means are steadier than they are.
 LEARNING_RATE, WEIGHT_DECAY, AVERAGE = 8e-3, 0.2, 0.98
@@ -27,6 +30,7 @@ def train(
     valid: Sequence[Data] = (),
     irreps_hidden: str = "96x0e",
     layers: int = 2,
+    elements: Sequence[str] | None = None,
     epochs: int = 40,
     seed: int = 0,
 ) -> tuple[SpectrumNetwork, training.History]:
@@ -37,6 +41,7 @@ def train(
         valid: the same; they pick the best epoch.
         irreps_hidden: features of an atom; the graphs' sums have to reach their highest degree.
         layers: of the network; 0: it sees the formula only.
+        elements: symbols that it shall know; by default those in `known`.
         epochs: passes through `known`.
         seed: of initial weights, dropout and order.
 
@@ -46,7 +51,7 @@ def train(
     torch.manual_seed(seed)
     spectra = torch.cat([graph.dos for graph in known])
     network = SpectrumNetwork(
-        elements(known),
+        elements or elements_of(known),
         irreps_hidden=irreps_hidden,
         layers=layers,
         points=spectra.shape[1],
@@ -67,7 +72,7 @@ def train(
     return network, history
 
 
-def elements(known: Sequence[Data]) -> list[str]:
+def elements_of(known: Sequence[Data]) -> list[str]:
     """Return the symbols of all elements in some graphs, by atomic number."""
     numbers = torch.cat([graph.atomic_numbers for graph in known]).unique()
     return [chemical_symbols[int(n)] for n in numbers]
@@ -107,3 +112,43 @@ def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "cry
     network.eval()
     batches = [graphs.batch(data[n : n + BATCH]) for n in range(0, len(data), BATCH)]
     return torch.cat([network(batch) for batch in batches]).double().numpy()
+
+
+def store(path: str | Path, ensemble: Ensemble) -> None:
+    """Write an ensemble to a file, its weights in half precision: half the size, the same spectra."""
+    first = ensemble.networks[0]
+    torch.save(
+        {
+            "elements": list(first.elements),
+            "irreps_hidden": str(first.irreps_hidden),
+            "weights": [
+                {name: value.half() for name, value in network.state_dict().items()}
+                for network in ensemble.networks
+            ],
+        },
+        path,
+    )
+
+
+def restore(path: str | Path) -> Ensemble:
+    """Read an ensemble that `store` has written; nothing but numbers is read."""
+    stored = torch.load(path, weights_only=True)
+    networks = []
+    for weights in stored["weights"]:
+        network = SpectrumNetwork(stored["elements"], irreps_hidden=stored["irreps_hidden"])
+        network.load_state_dict(weights)
+        networks.append(network.eval())
+    return Ensemble(networks)
+
+
+@cache
+def pretrained() -> Ensemble:
+    """Return the ensemble that reference_data/phonon_networks.py has trained on the published spectra."""
+    return restore(PRETRAINED)
+
+
+def predict(
+    structures: Sequence[Atoms],
+) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:
+    """Predict densities of states at 0, 20, … 1000 1/cm by the shipped ensemble: see `Ensemble.predict`."""
+    return pretrained().predict(structures)

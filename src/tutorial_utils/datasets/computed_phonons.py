@@ -1,0 +1,85 @@
+"""Cards of what this course has computed of crystals and their vibrations."""
+
+from tutorial_utils.datasets.cards import DATA_LICENCE, Card
+
+CARDS = (
+    Card(
+        name="crystals_pbesol",
+        what=(
+            "Cubic crystals by density functional theory (PBEsol, GPAW): lattice constant and bulk modulus "
+            "from an equation of state, forces in displaced supercells in the order of "
+            "atoms.repeat(repeats), NaN where there are none; displacement is (atom, x, y, z). dos at 0, 20, "
+            "… 1000 1/cm with the maximum 1, NaN where a mode is imaginary. Born charges were not computed: "
+            "polar crystals lack their LO-TO splitting."
+        ),
+        units={
+            "positions": "Å",
+            "name": "",
+            "kind": "",
+            "metal": "",
+            "polar": "",
+            "stable": "",
+            "lattice_constant": "Å",
+            "bulk_modulus": "GPa",
+            "repeats": "",
+            "top": "1/cm",
+            "dos": "",
+            "displacement": "Å",
+            "forces": "eV/Å",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/crystals.py",
+        file="crystals_pbesol.npz",
+        sha256="ce9525ad65b6ea4e9af29e6596bcba2b4b885dcb7de2a0067498752b980231a1",
+        reference="https://doi.org/10.1103/PhysRevLett.100.136406",
+        gaps=frozenset({"dos", "displacement", "forces"}),
+    ),
+    Card(
+        name="alloy_metals",
+        what=(
+            "Force constants of the seven pure metals of alloys_eam, by the same potential: between the four "
+            "atoms of the first cubic cell and all 108 of the box."
+        ),
+        units={"positions": "Å", "name": "", "constants": "eV/Å²"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/alloy_metals.py",
+        file="alloy_metals.npz",
+        sha256="f424303bc48d2be002ac5c2a00cfc17882a64a7766cdf48b41087127019394b5",
+        reference="https://doi.org/10.1103/PhysRevB.69.144113",
+    ),
+    Card(
+        name="phonon_formulas",
+        what=(
+            "Formula, space group and number of atoms of the 1522 crystals of phonon_dos_published, and "
+            "their part of the split; without spectra."
+        ),
+        units={"formula": "", "space_group": "", "atoms": "", "part": ""},
+        licence=DATA_LICENCE,
+        made_by="reference_data/phonon_formulas.py",
+        file="phonon_formulas.json",
+        sha256="88ee71f7a5aec515eb514fc3bd66b36fff5685e64486e9cb41f31cc80c0c6110",
+        reference="https://doi.org/10.1038/sdata.2018.65",
+    ),
+    Card(
+        name="phonon_networks",
+        what=(
+            "Errors of predicted spectra on the 141 validation crystals of phonon_dos_published, which also "
+            "picked the best epoch of each training: a little too good. raw and maximum are mean squared "
+            "errors before and after division by the maximum; the study paired compares two models crystal "
+            "by crystal (maximum)."
+        ),
+        units={
+            "study": "",
+            "model": "",
+            "crystals": "",
+            "seed": "",
+            "measure": "",
+            "value": "1/cm for mean_frequency, J/(K mol of atoms) for heat_capacity, s of processor time",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phonon_networks.py",
+        file="phonon_networks.json",
+        sha256="448211e2ce999a9e80bef5fb399f7bbd5198038e532c67da57f8fa9b60f83b80",
+        reference="https://doi.org/10.1002/advs.202004214",
+    ),
+)

@@ -1,0 +1,149 @@
+"""What is shipped with session 7: crystals, metals, ensemble and table fit together and obey the laws."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from tutorial_utils import cli, datasets, phonons
+from tutorial_utils.phonons import alloys, evaluation
+from tutorial_utils.phonons.prediction import restore, store
+
+BENCHMARK = Path(__file__).parents[1] / "benchmarks/phonons.json"
+GRID = np.arange(51) * 20.0  # 1/cm
+
+
+@pytest.fixture(scope="module")
+def dft() -> datasets.Dataset:
+    return datasets.load("crystals_pbesol")
+
+
+@pytest.fixture(scope="module")
+def table() -> list[dict]:
+    arrays = datasets.load("phonon_networks").arrays
+    return [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
+
+
+def mean_of(table: list[dict], model: str, measure: str) -> float:
+    rows = [r for r in table if (r["study"], r["model"], r["measure"]) == ("models", model, measure)]
+    return float(np.mean([r["value"] for r in rows]))
+
+
+def test_stored_forces_give_back_frequencies_and_spectra(dft) -> None:
+    for n, name in enumerate(dft["name"].tolist()[:6]):
+        constants = phonons.stored(dft, name)
+        waves = phonons.frequencies(constants, phonons.mesh(8))
+        assert np.abs(constants.sums).max() < 1e-6
+        if dft["stable"][n]:
+            assert waves.min() > -0.35
+            assert waves.max() / phonons.lattice.WAVENUMBER == pytest.approx(dft["top"][n], rel=0.05)
+            assert dft["dos"][n].max() == pytest.approx(1)
+        cubic = constants.stiffness[0]
+        assert cubic == pytest.approx(cubic[0, 0] * np.eye(3), abs=1e-3 * cubic[0, 0])
+
+
+def test_lattice_constants_belong_to_the_cells(dft) -> None:
+    for atoms, a, kind in zip(dft.structures, dft["lattice_constant"], dft["kind"], strict=True):
+        if kind in {"diamond", "zincblende", "rocksalt", "fluorite", "fcc"}:
+            assert atoms.get_volume() == pytest.approx(a**3 / 4, rel=1e-4)
+
+
+def test_a_missing_crystal_is_named(dft) -> None:
+    with pytest.raises(ValueError, match="holds no 'Unobtainium'"):
+        phonons.stored(dft, "Unobtainium")
+
+
+def test_metals_alone_have_the_spectra_of_the_alloys_dataset() -> None:
+    metals, eam = datasets.load("alloy_metals"), datasets.load("alloys_eam")
+    for symbol in metals["name"].tolist():
+        found = alloys.box_frequencies(phonons.stored(metals, symbol), 3)
+        assert found == pytest.approx(eam["frequencies"][eam["name"].tolist().index(symbol)], abs=2e-3)
+
+
+def test_the_shipped_ensemble_knows_cells_and_its_limits() -> None:
+    one = bulk("MgO", "rocksalt", a=4.22)
+    mean, spread = phonons.predict([one, one.repeat(2), bulk("MgO", "rocksalt", a=4.22, cubic=True)])
+    assert mean == pytest.approx(np.repeat(mean[:1], 3, axis=0), abs=1e-6)
+    assert (mean >= 0).all() and (spread > 0).any()
+    with pytest.raises(ValueError, match="not trained on"):
+        phonons.predict([bulk("Po", "sc", a=3.35)])
+
+
+def test_heavier_atoms_are_slower() -> None:
+    salts = [bulk(name, "rocksalt", a=a) for name, a in (("LiF", 4.0), ("NaCl", 5.6), ("RbI", 7.3))]
+    found = phonons.mean_frequency(GRID, phonons.predict(salts)[0])
+    assert (np.diff(found) < -20).all()
+
+
+def test_an_ensemble_comes_back_from_its_file(tmp_path: Path) -> None:
+    ensemble = phonons.pretrained()
+    store(tmp_path / "copy.pt", ensemble)
+    structures = [bulk("MgO", "rocksalt", a=4.22)]
+    again = restore(tmp_path / "copy.pt").predict(structures)[0]
+    assert again == pytest.approx(ensemble.predict(structures)[0], abs=1e-6)
+
+
+def test_the_table_reaches_what_was_promised(table) -> None:
+    assert np.median([r["value"] for r in table if (r["model"], r["measure"]) == ("l = 0", "seconds")]) <= 25
+    assert mean_of(table, "l = 0", "maximum") <= 0.0215
+    assert mean_of(table, "ensemble", "maximum") <= 0.0203
+    assert mean_of(table, "ensemble", "mean_frequency") <= 11.5
+    assert mean_of(table, "l = 0", "maximum") < mean_of(table, "kernel ridge", "maximum")
+    assert mean_of(table, "no geometry", "maximum") > mean_of(table, "l = 0", "maximum")
+
+
+def test_formulas_have_the_official_split() -> None:
+    parts = datasets.load("phonon_formulas")["part"].tolist()
+    assert [parts.count(part) for part in ("train", "valid", "test")] == [1192, 141, 189]
+
+
+def test_the_benchmark_is_one_run_and_fair() -> None:
+    stored = json.loads(BENCHMARK.read_text(encoding="utf-8"))
+    times = stored["milliseconds_per_graph"]
+    for name, ratio in stored["ratio"].items():
+        assert times["as shipped in 2021"] / times[name] == pytest.approx(ratio, rel=0.02)
+    assert stored["ratio"]["l = 0"] >= 15
+
+
+# --- a file of the published format ---
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch) -> Path:
+    """Sixteen salts in the published format; the first ten to train, three to validate, three blank."""
+    path, rows = tmp_path / "copy.csv", []
+    for n in range(16):
+        atoms = bulk("NaCl", "rocksalt", a=5.4 + 0.03 * n)
+        dos = np.exp(-(((GRID - 150 - 3 * n) / 60) ** 2))
+        fields = {
+            "numbers": atoms.numbers.tolist(),
+            "positions": atoms.positions.tolist(),
+            "cell": atoms.cell.tolist(),
+            "pbc": [True] * 3,
+        }
+        rows.append([n, fields, GRID.tolist(), "" if n > 12 else (dos / dos.max()).tolist()])
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["", "structure", "phfreq", "phdos"], *rows])
+    split = np.array(["train"] * 10 + ["valid"] * 3 + ["test"] * 3)
+    monkeypatch.setattr(datasets.loading, "_split", lambda card, rows, folder: split[rows])
+    return path
+
+
+def test_a_file_is_scored_against_the_kernel_ridge(written: Path) -> None:
+    tables = evaluation.evaluate_file(written)
+    assert set(tables) == {"valid"}  # the test spectra are blank
+    found = tables["valid"]
+    assert found.loc["maximum", "difference"] == pytest.approx(
+        found.loc["maximum", "ensemble"] - found.loc["maximum", "kernel ridge"]
+    )
+    assert (found["standard error"] >= 0).all()
+
+
+def test_the_command_prints_it_or_says_what_is_wrong(written: Path, capsys) -> None:
+    assert cli.main(["phonons", "evaluate", str(written)]) == 0
+    assert "valid crystals" in capsys.readouterr().out
+    assert cli.main(["phonons", "evaluate", str(written.with_name("none.csv"))]) == 1
+    assert "none.csv" in capsys.readouterr().err
