@@ -110,18 +110,6 @@ CARDS = (
         sha256="937533cb460756f912cf8112e13204e5647d85424e16fa51595b965f552e5fab",
     ),
     Card(
-        name="density_speed",
-        what=(
-            "Time and peak memory of the density network against the number of water molecules, which stand "
-            "on a lattice at the density of the liquid, turned at random; one thread."
-        ),
-        units={"molecules": "", "seconds": "s", "peak_MB": "MB", "machine": "", "date": ""},
-        licence=DATA_LICENCE,
-        made_by="benchmarks/densities.py",
-        file="density_speed.json",
-        sha256="ae57bb02076444d4d9a6038ba14f970fdb4570d345b75ff112ef73658f3d887a",
-    ),
-    Card(
         name="md_speed",
         what=(
             "Steps per second of processor time, one thread, of silicon: one NequIP model (l up to 1, 16 "
@@ -361,26 +349,5 @@ CARDS = (
         file="silicon_committee.json",
         sha256="3154e029eb9f48c556ce5cd058099fb0b1cc0cae53092cc133680bc4b13cc97b",
         reference="https://doi.org/10.1103/PhysRevB.31.5262",
-    ),
-    Card(
-        name="water_clusters_pbe",
-        what=(
-            "400 clusters of 1 to 20 water molecules cut out of flexible SPC/Fw water at 300 K, split by "
-            "frames. PBE/def2-SVP: energy, forces, dipole, and the density fitted in the Coulomb metric, "
-            "102 coefficients a molecule (O, H, H) in e3nn's order, normalised functions, atomic units; the "
-            "same for molecules one by one. Padded with zeros. Errors are integrals of |difference| over "
-            "the number of electrons; seconds are those of one thread."
-        ),
-        units={
-            **dict.fromkeys(("split", "frame", "molecules", "coefficients", "monomer_coefficients"), ""),
-            **dict.fromkeys(("fit_error", "interaction", "interaction_fit_error"), "%"),
-            **{"positions": "Å", "energy": "eV", "monomer_energies": "eV", "forces": "eV/Å"},
-            **{"dipole": "e·Å", "seconds": "s"},
-        },
-        licence=DATA_LICENCE,
-        made_by="reference_data/water.py",
-        file="water_clusters_pbe.npz",
-        sha256="7f065eedfb077fa3c2e5787a3e645661b0112643c63279a88b50e0963f5f7c4d",
-        reference="https://doi.org/10.1088/2632-2153/acb314",
     ),
 )
