@@ -62,7 +62,7 @@ def slides(article: Tag) -> list[list[Tag]]:
             found.append([part])
             predicted = True
         elif "cell" in classes(part) and not classes(part) & NEVER:
-            figure = part.select_one("div.output")
+            figure = part.select_one("div.cell_output")
             if "tag_hide-input" in classes(part) and figure:
                 found.append([figure])
             elif predicted and printed(part):
