@@ -20,7 +20,7 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from tutorial_utils.phonons import broaden, frequencies, mesh, peaked
-from tutorial_utils.phonons.displacements import from_forces
+from tutorial_utils.phonons.displacements import from_forces, in_order
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
 FOLDER = Path(__file__).parent / "crystals"
@@ -41,17 +41,10 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
 
 
-def ordered(cell: Atoms, supercell: Atoms, repeats: int) -> np.ndarray:
-    """Return where each atom of `cell.repeat(repeats)` stands in phonopy's supercell."""
-    wanted = cell.repeat(repeats)
-    apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
-    return np.abs(apart - apart.round()).max(axis=-1).argmin(axis=1)
-
-
 def gather(record: dict) -> dict:
     """Return what the dataset holds of one crystal."""
     cell, supercell = supercell_of(record)
-    order = ordered(cell, supercell, record["repeats"])
+    _, order = in_order(cell, supercell)
     place = np.argsort(order)
     moves = record["displacements"]
     responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]

@@ -180,13 +180,23 @@ def from_forces(
     Raises:
         ValueError: if the supercell is none of this cell.
     """
+    wanted, order = in_order(atoms, supercell)
+    place = np.argsort(order)
+    ours = [(int(place[atom]), np.asarray(u), np.asarray(F)[order]) for atom, u, F in responses]
+    return assemble(atoms, wanted, symmetry(wanted), ours)
+
+
+def in_order(atoms: Atoms, supercell: Atoms) -> tuple[Atoms, Int[np.ndarray, " sites"]]:
+    """Return the repeated cell in ASE's order, and where each of its atoms stands in `supercell`.
+
+    Raises:
+        ValueError: if the supercell is no cube of such cells.
+    """
     size = round((len(supercell) / len(atoms)) ** (1 / 3))
     wanted = atoms.repeat(size)
     apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
     distance = np.abs(apart - apart.round()).max(axis=-1)
-    order = distance.argmin(axis=1)  # where each atom of ours stands in theirs
+    order = distance.argmin(axis=1)
     if len(wanted) != len(supercell) or distance.min(axis=1).max() > 1e-3 or len(set(order)) < len(order):
         raise ValueError(f"supercell: its {len(supercell)} atoms are not {size}³ cells of {len(atoms)} atoms")
-    place = np.argsort(order)
-    ours = [(int(place[atom]), np.asarray(u), np.asarray(F)[order]) for atom, u, F in responses]
-    return assemble(atoms, wanted, symmetry(wanted), ours)
+    return wanted, order
