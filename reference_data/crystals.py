@@ -1,8 +1,7 @@
 """Phonons of cubic crystals: PBEsol by GPAW and phonopy. Saves a crystal at a time; resumes.
 
-    python reference_data/crystals.py            # all that are missing
-    python reference_data/crystals.py Si MgO     # these
-    python reference_data/crystals.py --part 0/2 # every second one, for two processes on two cores
+    python reference_data/crystals.py            # all that are missing; several processes share the work
+    python reference_data/crystals.py Si MgO     # these, in this order
 
 For each crystal: an equation of state in the primitive cell gives the lattice constant, then the displaced
 supercells that symmetry leaves are computed. `crystals/NAME.json` holds lattice constant (Å), bulk modulus
@@ -21,6 +20,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.eos import EquationOfState
+from files import claim, write
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
@@ -57,14 +57,24 @@ def primitive(name, kind, a):
     return bulk(name, kind, a=a)
 
 
-def evaluate(cells, metal):
-    """Energies (eV) and forces (eV/Å) of a list of ase.Atoms by the GPAW worker, and the settings."""
+def mesh_of(cell, spacing):
+    """Numbers of k points that along no axis are further apart than the spacing (1/Å, with the factor 2π)."""
+    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(cell.cell.array).T, axis=1)
+    return [max(1, int(np.ceil(length / spacing))) for length in lengths]
+
+
+def evaluate(cells, metal, *, more_cutoff=0.0, finer=1.0):
+    """Energies (eV) and forces (eV/Å) of a list of ase.Atoms by the GPAW worker, and the settings.
+
+    `more_cutoff` (eV) and `finer` (k points along an axis) go beyond the usual settings, to test these.
+    """
+    spacing = 0.25 if metal else 0.5
     settings = {
         "code": "GPAW",
         "functional": "PBEsol",
         "setups": "PBE",
-        "cutoff_eV": 520.0 if FIRST_ROW & set(cells[0].get_chemical_symbols()) else 420.0,
-        "kpoint_spacing": 0.25 if metal else 0.42,  # 1/Å, with the factor 2π
+        "cutoff_eV": (520.0 if FIRST_ROW & set(cells[0].get_chemical_symbols()) else 420.0) + more_cutoff,
+        "kpoint_spacing": spacing / finer,  # 1/Å, with the factor 2π
     }
     job = {
         "cells": [
@@ -72,7 +82,7 @@ def evaluate(cells, metal):
             for c in cells
         ],
         "cutoff": settings["cutoff_eV"],
-        "kpoint_spacing": settings["kpoint_spacing"],
+        "mesh": mesh_of(cells[len(cells) // 2], settings["kpoint_spacing"]),
         "metal": metal,
     }
     run = subprocess.run(
@@ -99,20 +109,37 @@ def lattice_constant(name, kind, a, metal):
     raise RuntimeError(f"{name}: no minimum of the energy found near {a:.2f} Å")
 
 
-def phonons(name, kind, a, metal):
+def along_z(dataset, distance):
+    """Displacements of phonopy, but along z for atoms that need one only: most symmetry, least work.
+
+    On a cubic site, z is turned into x, y and -z. (Along [111] a tetrahedral site would not have the opposite
+    displacement, and cubic terms of the energy would stay in the forces.)
+    """
+    atoms = [d["number"] for d in dataset["first_atoms"]]
+    along = np.array([0.0, 0.0, distance])
+    moved = [
+        d | {"displacement": along if atoms.count(d["number"]) == 1 else d["displacement"]}
+        for d in dataset["first_atoms"]
+    ]
+    return {"natom": dataset["natom"], "first_atoms": moved}
+
+
+def phonons(name, kind, a, metal, *, more_repeats=0, distance=DISPLACEMENT, **settings):
     """Forces in the displaced supercells that symmetry leaves."""
     cell = primitive(name, kind, a)
-    repeats = 3 if kind in {"fcc", "bcc"} else 2
+    repeats = (3 if kind in {"fcc", "bcc"} else 2) + more_repeats
     unit = PhonopyAtoms(
         cell.get_chemical_symbols(), cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
     )
     phonopy = Phonopy(unit, repeats * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
-    phonopy.generate_displacements(distance=DISPLACEMENT)
+    phonopy.generate_displacements(distance=distance)
+    moved = along_z(phonopy.dataset, distance)
+    phonopy.dataset = moved
     supercells = [
         Atoms(s.symbols, scaled_positions=s.scaled_positions, cell=s.cell, pbc=True)
         for s in phonopy.supercells_with_displacements
     ]
-    results, settings = evaluate(supercells, metal)
+    results, settings = evaluate(supercells, metal, **settings)
     return {
         "symbols": cell.get_chemical_symbols(),
         "cell": cell.cell.array.round(8).tolist(),
@@ -124,7 +151,7 @@ def phonons(name, kind, a, metal):
                 "displacement": np.round(d["displacement"], 8).tolist(),
                 "forces": r["forces"],
             }
-            for d, r in zip(phonopy.dataset["first_atoms"], results, strict=True)
+            for d, r in zip(moved["first_atoms"], results, strict=True)
         ],
         "settings": settings,
     }
@@ -142,25 +169,23 @@ def compute(name, row):
         "bulk_modulus": round(modulus, 3),
     }
     record |= phonons(name, kind, a, metal) | {"seconds": round(time.time() - begin)}
-    partial = FOLDER / f"{name}.tmp"
-    partial.write_text(json.dumps(record))
-    partial.rename(FOLDER / f"{name}.json")
+    write(FOLDER / f"{name}.json", json.dumps(record).encode())
     print(f"{name} {kind} a = {a:.4f} Å, B = {modulus:.0f} GPa, {record['seconds']} s", flush=True)
 
 
 def main(arguments):
     """Compute what is missing; a crystal that fails is named and passed over."""
-    crystals, part, parts = catalogue(), 0, 1
-    if "--part" in arguments:
-        part, parts = map(int, arguments[arguments.index("--part") + 1].split("/"))
-    wanted = [a for a in arguments if a in crystals] or list(crystals)[part::parts]
+    crystals = catalogue()
+    if unknown := set(arguments) - set(crystals):
+        sys.exit(f"not in crystals.csv: {', '.join(sorted(unknown))}")
     FOLDER.mkdir(exist_ok=True)
-    for name in wanted:
-        if not (FOLDER / f"{name}.json").exists():
-            try:
-                compute(name, crystals[name])
-            except (RuntimeError, subprocess.TimeoutExpired) as error:
-                print(f"{name} failed: {error}", flush=True)
+    for name in arguments or crystals:
+        with claim(FOLDER / f"{name}.json") as missing:
+            if missing:
+                try:
+                    compute(name, crystals[name])
+                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                    print(f"{name} failed: {error}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@
 
 Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`;
 `phonons.stored` turns them into force constants. The density of states follows from these: a mesh of 20³
-waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. No Born
-charges were computed: optical modes of ionic crystals near the zone centre lack their LO-TO splitting
-(`polar` marks compounds). A crystal with an imaginary mode keeps its forces and loses its DoS.
+waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. `dos` is
+without the field of the ions, and so lacks the LO-TO splitting of polar crystals (`polar` marks them).
+Where `born_charges.py` has computed Born charges, these and the dielectric constant are kept too, and
+`dos_field` holds the spectrum with the field. A crystal with an imaginary mode keeps its forces and loses its
+DoS.
 """
 
 import json
@@ -19,11 +21,12 @@ from files import report, write_npz
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
-from tutorial_utils.phonons import broaden, frequencies, mesh, peaked
+from tutorial_utils.phonons import Field, ForceConstants, broaden, frequencies, mesh, peaked
 from tutorial_utils.phonons.displacements import from_forces, in_order
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
 FOLDER = Path(__file__).parent / "crystals"
+BORN_CHARGES = Path(__file__).parent / "born_charges"
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/crystals_pbesol.npz"
 GRID = np.arange(0.0, 1001.0, 20.0)  # 1/cm
 WAVES, WIDTH = 20, 10.0  # waves along an axis, 1/cm
@@ -41,6 +44,33 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
 
 
+def field_of(record: dict) -> tuple[np.ndarray, float]:
+    """Return Born charges (e), made to add up to nothing, and ε∞; NaN if they were not computed."""
+    path = BORN_CHARGES / f"{record['name']}.json"
+    if not path.exists():
+        return np.full(len(record["symbols"]), np.nan), np.nan
+    computed = json.loads(path.read_text(encoding="utf-8"))
+    return np.array(computed["born"]) - np.mean(computed["born"]), computed["dielectric"]
+
+
+def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> dict:
+    """Return what the dataset holds of all waves: highest frequency, spectra without and with the field."""
+
+    def spectrum(waves: np.ndarray) -> np.ndarray:
+        return peaked(broaden(waves / WAVENUMBER, GRID, WIDTH))
+
+    waves, nothing = frequencies(constants, mesh(WAVES)), np.full(len(GRID), np.nan)
+    stable = bool(waves.min() > STABLE)
+    field = Field(born[:, None, None] * np.eye(3), dielectric * np.eye(3))
+    split = stable and dielectric > 0
+    return {
+        "stable": stable,
+        "top": waves.max() / WAVENUMBER,
+        "dos": spectrum(waves) if stable else nothing,
+        "dos_field": spectrum(frequencies(constants, mesh(WAVES), field)) if split else nothing,
+    }
+
+
 def gather(record: dict) -> dict:
     """Return what the dataset holds of one crystal."""
     cell, supercell = supercell_of(record)
@@ -48,10 +78,7 @@ def gather(record: dict) -> dict:
     place = np.argsort(order)
     moves = record["displacements"]
     responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]
-    constants = from_forces(cell, supercell, responses).acoustic()
-    waves = frequencies(constants, mesh(WAVES))
-    stable = waves.min() > STABLE
-    dos = peaked(broaden(waves / WAVENUMBER, GRID, WIDTH)) if stable else np.full(len(GRID), np.nan)
+    born, dielectric = field_of(record)
     return {
         "atoms": cell,
         "displacement": [[place[atom], *u] for atom, u, _ in responses],
@@ -60,13 +87,12 @@ def gather(record: dict) -> dict:
         "kind": record["structure"],
         "metal": record["metal"],
         "polar": len(set(record["symbols"])) > 1 and not record["metal"],
-        "stable": bool(stable),
         "lattice_constant": record["lattice_constant"],
         "bulk_modulus": record["bulk_modulus"],
         "repeats": record["repeats"],
-        "top": waves.max() / WAVENUMBER,
-        "dos": dos,
-    }
+        "born": born,
+        "dielectric": dielectric,
+    } | spectra(from_forces(cell, supercell, responses).acoustic(), born, dielectric)
 
 
 def padded(rows: list[np.ndarray]) -> np.ndarray:
@@ -87,12 +113,14 @@ def main() -> None:
     arrays = {
         key: np.array([row[key] for row in found])
         for key in found[0]
-        if key not in {"displacement", "forces"}
+        if key not in {"displacement", "forces", "born"}
     }
-    arrays["dos"] = arrays["dos"].round(4).astype(np.float32)
+    for key in ("dos", "dos_field"):
+        arrays[key] = arrays[key].round(4).astype(np.float32)
     arrays["top"] = arrays["top"].round(2)
     arrays["displacement"] = padded([np.array(row["displacement"]) for row in found])
     arrays["forces"] = padded([np.array(row["forces"]) for row in found])
+    arrays["born"] = padded([row["born"] for row in found])
     arrays["sizes"] = np.array([len(atoms) for atoms in structures])
     arrays["numbers"] = np.concatenate([atoms.numbers for atoms in structures])
     arrays["positions"] = np.concatenate([atoms.positions for atoms in structures]).round(6)

@@ -222,13 +222,34 @@ def test_the_field_of_a_long_wave_is_that_of_phonopy(alloy, by_phonopy) -> None:
         "factor": lattice.COULOMB,
         "method": "wang",
     }
-    direction = np.array([1.0, 2.0, -1.0])
+    field = phonons.Field(charges, 4 * np.eye(3))
+    direction = np.array([1.0, 2.0, -1.0])  # a cubic cell: of the wave vector too
     by_phonopy.run_qpoints([[0, 0, 0]], nac_q_direction=direction)
     expected = by_phonopy.get_qpoints_dict()["frequencies"][0]
-    polar = alloy.polar(charges, 4 * np.eye(3), direction)
-    found = phonons.frequencies(polar, [[0, 0, 0]])[0]
+    found = phonons.frequencies(alloy, 1e-6 * direction, field)[0]
     assert found[3:] == pytest.approx(expected[3:], abs=2e-3)
     assert found[-1] > phonons.frequencies(alloy, [[0, 0, 0]])[0, -1] + 0.2  # LO above TO
+    between = [[0.1, 0.2, 0.15], [0.05, -0.3, 0.4]]
+    by_phonopy.run_qpoints(between)
+    expected = by_phonopy.get_qpoints_dict()["frequencies"]
+    assert phonons.frequencies(alloy, between, field) == pytest.approx(expected, abs=2e-3)
+    assert np.abs(expected - phonons.frequencies(alloy, between)).max() > 0.05
+
+
+def test_the_field_is_silent_where_the_supercell_knows_better(alloy) -> None:
+    field = phonons.Field(np.array([3 * np.eye(3)] + [-np.eye(3)] * 3), 4 * np.eye(3))
+    fitting = [[0, 0, 0], [0.5, 0, 0], [0.5, 0.5, 0], [0.5, 0.5, 0.5]]
+    plain = phonons.frequencies(alloy, fitting)
+    assert phonons.frequencies(alloy, fitting, field) == pytest.approx(plain, abs=1e-6)
+
+
+def test_a_field_is_the_same_for_equal_waves(alloy) -> None:
+    field = phonons.Field(np.array([3 * np.eye(3)] + [-np.eye(3)] * 3), 4 * np.eye(3))
+    here, there = (
+        phonons.frequencies(alloy, SOME_WAVES, field),
+        phonons.frequencies(alloy, SOME_WAVES + np.array([1, -2, 1]), field),
+    )
+    assert there == pytest.approx(here, abs=1e-6)
 
 
 def stored(name: str):

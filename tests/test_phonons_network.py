@@ -112,6 +112,28 @@ def test_positive_and_begins_with_the_given_spectrum() -> None:
     assert spectrum(wild, rutile()).min() >= 0
 
 
+def test_an_atom_that_is_wholly_one_element_is_that_element(model) -> None:
+    plain, mixed = (sums.lattice_sums(rutile(), lmax=model.lmax) for _ in range(2))
+    mixed.shares = torch.nn.functional.one_hot(mixed.atomic_numbers, len(model.table)).to(model.table)
+    with torch.no_grad():
+        assert torch.allclose(model(mixed), model(plain), atol=1e-10)
+
+
+def test_a_mixed_atom_goes_from_one_element_to_the_other(model) -> None:
+    """A virtual crystal knows no order of its parts, and moves away from an end with the share."""
+    graph = sums.lattice_sums(bulk("Cu", a=3.8), lmax=model.lmax)
+    found = []
+    for share in (0.0, 0.1, 0.9, 1.0):
+        graph.shares = torch.zeros(1, len(model.table))
+        graph.shares[0, 29], graph.shares[0, 22] = 1 - share, share  # Cu and Ti
+        with torch.no_grad():
+            found.append(model(graph)[0])
+    titanium = spectrum(model, bulk("Ti", "fcc", a=3.8))
+    assert torch.allclose(found[-1], titanium, atol=1e-10)
+    assert 0 < (found[1] - found[0]).norm() < (found[2] - found[0]).norm()
+    assert (found[2] - titanium).norm() < (found[1] - titanium).norm()
+
+
 # --- lattice sums ---
 
 

@@ -54,6 +54,46 @@ def test_lattice_constants_belong_to_the_cells(dft) -> None:
 def test_a_missing_crystal_is_named(dft) -> None:
     with pytest.raises(ValueError, match="holds no 'Unobtainium'"):
         phonons.stored(dft, "Unobtainium")
+    with pytest.raises(ValueError, match=r"no Born charges of CsCl were computed, only of .*MgO"):
+        phonons.stored_field(dft, "CsCl")
+
+
+def test_there_are_many_crystals_of_many_kinds(dft) -> None:
+    sizes = np.array([len(atoms) for atoms in dft.structures])
+    assert len(dft) >= 75 and (sizes > 2).sum() >= 10
+    assert len(set(dft["kind"].tolist())) >= 5
+    assert 2 <= dft["metal"].sum() < len(dft) / 4
+    assert dft["stable"].mean() > 0.9
+
+
+def test_fields_lift_optical_modes_of_ions_only(dft) -> None:
+    there = np.flatnonzero(np.isfinite(dft["dielectric"]))
+    assert len(there) >= 4 and not dft["metal"][there].any()
+    for n in there:
+        name = str(dft["name"][n])
+        constants, field = phonons.stored(dft, name), phonons.stored_field(dft, name)
+        assert np.abs(field.charges.sum(axis=0)).max() < 1e-6  # the crystal as a whole is neutral
+        assert field.dielectric[0, 0] > 1
+        almost = 1e-6 * constants.atoms.cell.array @ np.array([1.0, 0, 0])
+        plain = phonons.frequencies(constants, [[0, 0, 0]])[0]
+        split = phonons.frequencies(constants, almost, field)[0]
+        assert split[-1] > plain[-1] + 0.01  # LO
+        assert split[-3:-1] == pytest.approx(plain[-3:-1], abs=0.02)  # two TO stay
+
+
+def test_cations_are_positive(dft) -> None:
+    for name in ("MgO", "SiC", "AlP"):
+        charges = phonons.stored_field(dft, name).charges[:, 0, 0]
+        assert charges[0] > 1.5 and charges[1] < -1.5
+
+
+def test_finer_settings_hardly_change_the_spectra() -> None:
+    table = datasets.load("crystals_convergence").arrays
+    assert set(table["crystal"]) == {"Si", "KCl", "Al"}
+    for crystal in set(table["crystal"]):
+        own = table["crystal"] == crystal
+        used = table["top"][own & (table["change"] == "as used")]
+        assert table["top"][own] == pytest.approx(used[0], rel=0.02)
 
 
 def test_metals_alone_have_the_spectra_of_the_alloys_dataset() -> None:

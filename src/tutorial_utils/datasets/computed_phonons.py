@@ -9,8 +9,9 @@ CARDS = (
             "Cubic crystals by density functional theory (PBEsol, GPAW): lattice constant and bulk modulus "
             "from an equation of state, forces in displaced supercells in the order of "
             "atoms.repeat(repeats), NaN where there are none; displacement is (atom, x, y, z). dos at 0, 20, "
-            "… 1000 1/cm with the maximum 1, NaN where a mode is imaginary. Born charges were not computed: "
-            "polar crystals lack their LO-TO splitting."
+            "… 1000 1/cm with the maximum 1, NaN where a mode is imaginary; without the ions' field, so "
+            "polar crystals lack their LO-TO splitting. Born charges and dielectric constants of some "
+            "(abinit; LDA or PBE) and with them dos_field; NaN where they were not computed."
         ),
         units={
             "positions": "Å",
@@ -23,16 +24,38 @@ CARDS = (
             "bulk_modulus": "GPa",
             "repeats": "",
             "top": "1/cm",
+            "born": "e",
+            "dielectric": "",
             "dos": "",
+            "dos_field": "",
             "displacement": "Å",
             "forces": "eV/Å",
         },
         licence=DATA_LICENCE,
         made_by="reference_data/crystals.py",
         file="crystals_pbesol.npz",
-        sha256="ce9525ad65b6ea4e9af29e6596bcba2b4b885dcb7de2a0067498752b980231a1",
+        sha256="24b0ca66dcf1e8122ab5b1dee1814d85315aa3413dfdf815f0d0cce78d61bbee",
         reference="https://doi.org/10.1103/PhysRevLett.100.136406",
-        gaps=frozenset({"dos", "displacement", "forces"}),
+        gaps=frozenset({"born", "dielectric", "dos", "dos_field", "displacement", "forces"}),
+    ),
+    Card(
+        name="crystals_convergence",
+        what=(
+            "Three of crystals_pbesol again, with one setting at a time made finer: highest and mean "
+            "frequency, and the mean squared difference of the spectrum from the one in crystals_pbesol."
+        ),
+        units={
+            "crystal": "",
+            "change": "",
+            "top": "1/cm",
+            "mean_frequency": "1/cm",
+            "difference": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/crystals_convergence.py",
+        file="crystals_convergence.json",
+        sha256="2b4489460f547fb25e9dbb9a2f842ee224cd90a1d9b5bc7989732a9424a6b4dd",
+        reference="https://doi.org/10.1103/PhysRevLett.100.136406",
     ),
     Card(
         name="alloy_metals",
@@ -79,7 +102,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phonon_networks.py",
         file="phonon_networks.json",
-        sha256="448211e2ce999a9e80bef5fb399f7bbd5198038e532c67da57f8fa9b60f83b80",
+        sha256="33fe59591beb8bbfdb1534c4763546862c0e6e7a1af6e99c0c905d3ea943a6d2",
         reference="https://doi.org/10.1002/advs.202004214",
     ),
 )

@@ -8,6 +8,7 @@ crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is wh
 from tutorial_utils.phonons.alloys import virtual_crystal
 from tutorial_utils.phonons.displacements import force_constants
 from tutorial_utils.phonons.lattice import (
+    Field,
     ForceConstants,
     chain,
     dynamical_matrix,
@@ -27,10 +28,11 @@ from tutorial_utils.phonons.spectra import (
     paired,
     peaked,
 )
-from tutorial_utils.phonons.stored import stored
+from tutorial_utils.phonons.stored import stored, stored_field
 
 __all__ = [
     "Ensemble",
+    "Field",
     "ForceConstants",
     "SpectrumNetwork",
     "broaden",
@@ -50,6 +52,7 @@ __all__ = [
     "predict",
     "pretrained",
     "stored",
+    "stored_field",
     "train",
     "virtual_crystal",
 ]

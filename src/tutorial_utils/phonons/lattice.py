@@ -68,30 +68,18 @@ class ForceConstants:
             values[pair] -= sums[self.pairs[0, pair]]
         return replace(self, values=values)
 
-    def polar(
-        self,
-        charges: Float[np.ndarray, "atoms 3 3"],
-        dielectric: Float[np.ndarray, "3 3"],
-        direction: Float[np.ndarray, " 3"],
-    ) -> "ForceConstants":
-        """Return force constants with the field of a long wave along `direction`, which splits LO from TO.
 
-        The field is spread evenly over the supercell: exact as q goes to zero along `direction`.
+@dataclass(frozen=True)
+class Field:
+    """The electric field that moving ions make, which splits LO from TO.
 
-        Args:
-            charges: Born charges, [α, β] = ∂(dipole α)/∂(position β), e.
-            dielectric: ε∞.
-            direction: Cartesian, of any length.
+    Attributes:
+        charges: (atoms, 3, 3) | Born charges, [α, β] = ∂(dipole α)/∂(position β), e.
+        dielectric: (3, 3) | ε∞, of the electrons alone.
+    """
 
-        Source: X. Y. Wang et al., J. Phys. Condens. Matter 22, 202201 (2010).
-        """
-        n = np.asarray(direction, dtype=float)
-        along = np.einsum("a,iab->ib", n, charges)
-        i, j = self.pairs
-        cells = self.share.sum() / len(self.atoms) ** 2
-        strength = 4 * np.pi * COULOMB / self.atoms.get_volume() / (n @ dielectric @ n) / cells
-        field = strength * np.einsum("pa,pb,p->pab", along[i], along[j], self.share)
-        return replace(self, values=self.values + field)
+    charges: Float[np.ndarray, "atoms 3 3"]
+    dielectric: Float[np.ndarray, "3 3"]
 
 
 def from_supercell(
@@ -145,9 +133,15 @@ def _nearest_images(atoms: Atoms, supercell: Atoms) -> list[tuple[np.ndarray, ..
 
 
 def dynamical_matrix(
-    constants: ForceConstants, q: Float[np.ndarray, "waves 3"]
+    constants: ForceConstants, q: Float[np.ndarray, "waves 3"], field: Field | None = None
 ) -> Complex[np.ndarray, "waves modes modes"]:
-    """Return D(q), eV/(Å² u), for wave vectors in units of the reciprocal lattice vectors."""
+    """Return D(q), eV/(Å² u).
+
+    Args:
+        constants: of the crystal.
+        q: wave vectors in units of the reciprocal lattice vectors.
+        field: of the ions. At q = 0 it has no direction and is left out: come from somewhere, q = 1e-6 n.
+    """
     atoms, (i, j) = constants.atoms, constants.pairs
     n = len(atoms)
     q = np.atleast_2d(np.asarray(q, dtype=float))
@@ -156,20 +150,48 @@ def dynamical_matrix(
     places = constants.vectors @ np.linalg.inv(atoms.cell.array)
     phases = np.exp(2j * np.pi * q @ places.T)  # (waves, pairs)
     matrix = np.zeros((len(q), n, n, 3, 3), dtype=complex)
+    shares = np.zeros((len(q), n, n), dtype=complex)
     for a, b in np.ndindex(n, n):
         chosen = (i == a) & (j == b)
         matrix[:, a, b] = np.einsum("qp,pxy->qxy", phases[:, chosen], constants.values[chosen])
+        shares[:, a, b] = phases[:, chosen] @ constants.share[chosen]
+    if field is not None:
+        cells = constants.share.sum() / n**2
+        matrix += _field_constants(atoms, field, q) * (shares / cells)[..., None, None]
     masses = atoms.get_masses()
     matrix /= np.sqrt(masses[:, None] * masses)[:, :, None, None]
     square = matrix.swapaxes(2, 3).reshape(len(q), 3 * n, 3 * n)
     return (square + square.conj().swapaxes(1, 2)) / 2
 
 
+def _field_constants(
+    atoms: Atoms, field: Field, q: Float[np.ndarray, "waves 3"]
+) -> Float[np.ndarray, "waves atoms atoms 3 3"]:
+    """Return the force constants of a long wave's field, eV/Å²: 4πk/V (n·Z_i)(n·Z_j)/(n·ε·n), n along q.
+
+    Spread evenly over the supercell they are exact for q to 0, and vanish at the waves that fit into the
+    supercell, for which its forces are exact already. Source: Y. Wang et al., J. Phys. Condens. Matter 22,
+    202201 (2010).
+    """
+    steps = np.array(list(np.ndindex(3, 3, 3))) - 1
+    images = (q - np.round(q))[:, None] + steps  # equal waves; the shortest has the direction
+    cartesian = images @ np.linalg.inv(atoms.cell.array).T
+    shortest = np.linalg.norm(cartesian, axis=-1).argmin(axis=1)
+    n = cartesian[np.arange(len(q)), shortest]
+    along = np.einsum("qa,iab->qib", n, field.charges)
+    screened = np.einsum("qa,ab,qb->q", n, field.dielectric, n)
+    strength = 4 * np.pi * COULOMB / atoms.get_volume() / np.where(screened > 0, screened, np.inf)
+    return np.einsum("q,qia,qjb->qijab", strength, along, along)
+
+
 def frequencies(
-    constants: ForceConstants, q: Float[np.ndarray, "waves 3"]
+    constants: ForceConstants, q: Float[np.ndarray, "waves 3"], field: Field | None = None
 ) -> Float[np.ndarray, "waves modes"]:
-    """Return the frequencies at wave vectors q, ascending, THz; negative for imaginary ones."""
-    squares = np.linalg.eigvalsh(dynamical_matrix(constants, q))
+    """Return the frequencies at wave vectors q, ascending, THz; negative for imaginary ones.
+
+    Arguments: see `dynamical_matrix`.
+    """
+    squares = np.linalg.eigvalsh(dynamical_matrix(constants, q, field))
     return np.sign(squares) * np.sqrt(np.abs(squares)) * THZ
 
 

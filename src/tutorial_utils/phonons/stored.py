@@ -1,10 +1,10 @@
-"""Force constants of crystals that were computed before, from the forces that a dataset keeps."""
+"""Force constants and fields of crystals that were computed before, from what a dataset keeps."""
 
 import numpy as np
 
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.phonons.displacements import from_forces
-from tutorial_utils.phonons.lattice import ForceConstants, from_supercell
+from tutorial_utils.phonons.lattice import Field, ForceConstants, from_supercell
 
 
 def stored(dataset: Dataset, name: str) -> ForceConstants:
@@ -17,10 +17,7 @@ def stored(dataset: Dataset, name: str) -> ForceConstants:
     Raises:
         ValueError: for a crystal that the dataset does not hold.
     """
-    names = dataset["name"].tolist()
-    if name not in names:
-        raise ValueError(f"name: {dataset.card.name} holds no {name!r}, but {', '.join(names)}")
-    n = names.index(name)
+    n = _number(dataset, name)
     atoms = dataset.structures[n]
     if "constants" in dataset.arrays:
         cell = atoms[:4]  # the first cubic cell of a face-centred box
@@ -32,3 +29,24 @@ def stored(dataset: Dataset, name: str) -> ForceConstants:
         (int(move[0]), move[1:], F) for move, F in zip(moves, forces, strict=True) if np.isfinite(move[0])
     ]
     return from_forces(atoms, supercell, responses).acoustic()
+
+
+def stored_field(dataset: Dataset, name: str) -> Field:
+    """Return Born charges and dielectric constant of a crystal of `crystals_pbesol`.
+
+    Raises:
+        ValueError: for a crystal that the dataset does not hold, or whose Born charges were not computed.
+    """
+    n = _number(dataset, name)
+    charges, dielectric = dataset["born"][n, : len(dataset.structures[n])], dataset["dielectric"][n]
+    if not np.isfinite(dielectric):
+        there = ", ".join(dataset["name"][np.isfinite(dataset["dielectric"])])
+        raise ValueError(f"name: no Born charges of {name} were computed, only of {there}")
+    return Field(charges[:, None, None] * np.eye(3), dielectric * np.eye(3))
+
+
+def _number(dataset: Dataset, name: str) -> int:
+    names = dataset["name"].tolist()
+    if name not in names:
+        raise ValueError(f"name: {dataset.card.name} holds no {name!r}, but {', '.join(names)}")
+    return names.index(name)

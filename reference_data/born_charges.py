@@ -1,0 +1,169 @@
+"""Born charges and dielectric constants of ionic crystals: density functional perturbation theory by abinit.
+
+    python reference_data/born_charges.py            # all that are missing; several processes share the work
+    python reference_data/born_charges.py MgO SiC    # these
+
+abinit and its pseudopotentials come from Debian (`apt-get install abinit abinit-data`). These cover few
+elements, in two functionals, so only the crystals named below are computed, each at the lattice constant of
+`crystals/NAME.json` and by the functional that its elements have: LDA (Perdew, Wang) or PBE. All sites are
+cubic: one number is the Born charge of an atom. `born_charges/NAME.json` holds it for each atom as computed
+(e), the dielectric constant of the electrons, and settings; by how much the charges miss their sum rule
+shows how far the basis is converged.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_numbers
+from files import claim, write
+
+FOLDER = Path(__file__).parent / "born_charges"
+CRYSTALS = Path(__file__).parent / "crystals"
+PSEUDOPOTENTIALS = Path("/usr/share/abinit/psp")
+SETS = {
+    "LDA": "Pseudodojo_nc_sr_04_pw_standard_psp8",
+    "PBE": "Pseudodojo_nc_sr_04_pbe_standard_psp8",
+}
+FILES = {"Zn": "Zn-sp", "Se": "Se-d"}  # where a file's name is not the element's alone
+CUTOFF = 40.0  # Hartree
+MESH = 6  # k points along each axis
+
+FUNCTIONALS = {
+    "MgO": "LDA",
+    "SiC": "LDA",
+    "BN": "LDA",
+    "AlP": "LDA",
+    "GaP": "LDA",
+    "BaO": "LDA",
+    "AlN": "LDA",
+    "BP": "LDA",
+    "BAs": "LDA",
+    "AlAs": "LDA",
+    "GaN": "LDA",
+    "CaO": "PBE",
+    "CaSe": "PBE",
+    "ZnSe": "PBE",
+}
+
+INPUT = """\
+pp_dirpath "{folder}"
+pseudos "{files}"
+acell 3*1.0 angstrom
+rprim {vectors}
+natom {atoms}
+ntypat {kinds}
+znucl {numbers}
+typat {types}
+xred {positions}
+ecut {cutoff}
+ngkpt {mesh} {mesh} {mesh}
+nshiftk 1
+shiftk 0 0 0
+nstep 80
+ndtset 3
+# 1: the ground state
+tolvrs1 1e-12
+# 2: derivatives of the wave functions with respect to k
+iscf2 -3
+rfelfd2 2
+getwfk2 1
+tolwfr2 1e-14
+kptopt2 2
+nqpt2 1
+qpt2 0 0 0
+# 3: the response to a field; the residual of the potential would stay large with PBE
+rfelfd3 3
+getwfk3 1
+getddk3 2
+toldfe3 1e-10
+kptopt3 2
+nqpt3 1
+qpt3 0 0 0
+"""
+
+
+def abinit_input(crystal: dict, functional: str) -> str:
+    """Return abinit's input for a crystal of `crystals/`."""
+    symbols = crystal["symbols"]
+    kinds = list(dict.fromkeys(symbols))
+    rows = [" ".join(f"{x:.8f}" for x in row) for row in crystal["cell"]]
+    positions = [" ".join(f"{x:.8f}" for x in row) for row in crystal["scaled_positions"]]
+    return INPUT.format(
+        folder=PSEUDOPOTENTIALS / SETS[functional],
+        files=", ".join(f"{FILES.get(kind, kind)}.psp8" for kind in kinds),
+        vectors="  ".join(rows),
+        atoms=len(symbols),
+        kinds=len(kinds),
+        numbers=" ".join(str(atomic_numbers[kind]) for kind in kinds),
+        types=" ".join(str(kinds.index(symbol) + 1) for symbol in symbols),
+        positions="  ".join(positions),
+        cutoff=CUTOFF,
+        mesh=MESH,
+    )
+
+
+def tensors(output: str, atoms: int) -> tuple[list[float], float]:
+    """Read the Born charges (e) and the dielectric constant out of abinit's output; all are isotropic."""
+    number = r"\s+(-?\d+\.\d+)\s+-?\d+\.\d+"
+    field = atoms + 2  # abinit's number of the perturbation "electric field"
+    dielectric = output[output.index("Dielectric tensor, in cartesian") :]
+    epsilon = float(re.search(rf"^\s+1\s+{field}\s+1\s+{field}{number}", dielectric, re.M)[1])
+    charges = output[output.index("(from electric field response)") :]
+    born = [
+        float(re.search(rf"^\s+1\s+{n}\s+1\s+{field}{number}", charges, re.M)[1]) for n in range(1, atoms + 1)
+    ]
+    return born, epsilon
+
+
+def compute(name: str) -> None:
+    """One crystal, to its JSON file."""
+    crystal = json.loads((CRYSTALS / f"{name}.json").read_text(encoding="utf-8"))
+    functional = FUNCTIONALS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "run.abi").write_text(abinit_input(crystal, functional), encoding="utf-8")
+        run = subprocess.run(["abinit", "run.abi"], cwd=folder, capture_output=True, text=True)
+        output = Path(folder, "run.abo")
+        if run.returncode or not output.exists():
+            raise RuntimeError((run.stderr or run.stdout)[-400:])
+        born, epsilon = tensors(output.read_text(encoding="utf-8"), len(crystal["symbols"]))
+    record = {
+        "name": name,
+        "symbols": crystal["symbols"],
+        "born": np.round(born, 4).tolist(),
+        "dielectric": round(epsilon, 4),
+        "settings": {
+            "code": "abinit",
+            "functional": functional,
+            "pseudopotentials": SETS[functional],
+            "cutoff_hartree": CUTOFF,
+            "mesh": MESH,
+        },
+    }
+    write(FOLDER / f"{name}.json", json.dumps(record).encode())
+    print(f"{name}: Born charges {born} e (sum {sum(born):+.3f}), ε∞ = {epsilon:.3f}", flush=True)
+
+
+def main(arguments: list[str]) -> None:
+    """Compute what is missing; a crystal that fails is named and passed over."""
+    if unknown := set(arguments) - set(FUNCTIONALS):
+        sys.exit(f"no pseudopotentials for: {', '.join(sorted(unknown))}; there are {', '.join(FUNCTIONALS)}")
+    FOLDER.mkdir(exist_ok=True)
+    for name in arguments or FUNCTIONALS:
+        if not (CRYSTALS / f"{name}.json").exists():
+            print(f"{name}: first its lattice constant: python reference_data/crystals.py {name}")
+            continue
+        with claim(FOLDER / f"{name}.json") as missing:
+            if missing:
+                try:
+                    compute(name)
+                except RuntimeError as error:
+                    print(f"{name} failed: {error}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
