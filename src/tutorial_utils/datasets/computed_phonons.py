@@ -34,7 +34,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/crystals.py",
         file="crystals_pbesol.npz",
-        sha256="24b0ca66dcf1e8122ab5b1dee1814d85315aa3413dfdf815f0d0cce78d61bbee",
+        sha256="108bed8f34bd543a13e293923c77e0a6bb121f9a1f50f3f4165e16faad0e8535",
         reference="https://doi.org/10.1103/PhysRevLett.100.136406",
         gaps=frozenset({"born", "dielectric", "dos", "dos_field", "displacement", "forces"}),
     ),
@@ -54,7 +54,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/crystals_convergence.py",
         file="crystals_convergence.json",
-        sha256="2b4489460f547fb25e9dbb9a2f842ee224cd90a1d9b5bc7989732a9424a6b4dd",
+        sha256="4e6d6d1e90972adaa147e6276b1dc032142eb255503587e28a2afa885a2bb56a",
         reference="https://doi.org/10.1103/PhysRevLett.100.136406",
     ),
     Card(
