@@ -150,14 +150,14 @@ def dynamical_matrix(
     places = constants.vectors @ np.linalg.inv(atoms.cell.array)
     phases = np.exp(2j * np.pi * q @ places.T)  # (waves, pairs)
     matrix = np.zeros((len(q), n, n, 3, 3), dtype=complex)
-    shares = np.zeros((len(q), n, n), dtype=complex)
+    long = None if field is None else _field_constants(atoms, field, q)
+    cells = constants.share.sum() / n**2
     for a, b in np.ndindex(n, n):
         chosen = (i == a) & (j == b)
         matrix[:, a, b] = np.einsum("qp,pxy->qxy", phases[:, chosen], constants.values[chosen])
-        shares[:, a, b] = phases[:, chosen] @ constants.share[chosen]
-    if field is not None:
-        cells = constants.share.sum() / n**2
-        matrix += _field_constants(atoms, field, q) * (shares / cells)[..., None, None]
+        if long is not None:
+            spread = phases[:, chosen] @ constants.share[chosen] / cells
+            matrix[:, a, b] += long[:, a, b] * spread[:, None, None]
     masses = atoms.get_masses()
     matrix /= np.sqrt(masses[:, None] * masses)[:, :, None, None]
     square = matrix.swapaxes(2, 3).reshape(len(q), 3 * n, 3 * n)
