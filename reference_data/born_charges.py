@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from ase.data import atomic_numbers
-from files import claim, write
+from files import chosen, compute_missing
 
 FOLDER = Path(__file__).parent / "born_charges"
 CRYSTALS = Path(__file__).parent / "crystals"
@@ -120,9 +120,12 @@ def tensors(output: str, atoms: int) -> tuple[list[float], float]:
     return born, epsilon
 
 
-def compute(name: str) -> None:
-    """One crystal, to its JSON file."""
-    crystal = json.loads((CRYSTALS / f"{name}.json").read_text(encoding="utf-8"))
+def compute(name: str) -> dict:
+    """The record of one crystal."""
+    path = CRYSTALS / f"{name}.json"
+    if not path.exists():
+        raise RuntimeError(f"first its lattice constant: python reference_data/crystals.py {name}")
+    crystal = json.loads(path.read_text(encoding="utf-8"))
     functional = FUNCTIONALS[name]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "run.abi").write_text(abinit_input(crystal, functional), encoding="utf-8")
@@ -131,7 +134,8 @@ def compute(name: str) -> None:
         if run.returncode or not output.exists():
             raise RuntimeError((run.stderr or run.stdout)[-400:])
         born, epsilon = tensors(output.read_text(encoding="utf-8"), len(crystal["symbols"]))
-    record = {
+    print(f"{name}: Born charges {born} e (sum {sum(born):+.3f}), ε∞ = {epsilon:.3f}", flush=True)
+    return {
         "name": name,
         "symbols": crystal["symbols"],
         "born": np.round(born, 4).tolist(),
@@ -144,26 +148,7 @@ def compute(name: str) -> None:
             "mesh": MESH,
         },
     }
-    write(FOLDER / f"{name}.json", json.dumps(record).encode())
-    print(f"{name}: Born charges {born} e (sum {sum(born):+.3f}), ε∞ = {epsilon:.3f}", flush=True)
-
-
-def main(arguments: list[str]) -> None:
-    """Compute what is missing; a crystal that fails is named and passed over."""
-    if unknown := set(arguments) - set(FUNCTIONALS):
-        sys.exit(f"no pseudopotentials for: {', '.join(sorted(unknown))}; there are {', '.join(FUNCTIONALS)}")
-    FOLDER.mkdir(exist_ok=True)
-    for name in arguments or FUNCTIONALS:
-        if not (CRYSTALS / f"{name}.json").exists():
-            print(f"{name}: first its lattice constant: python reference_data/crystals.py {name}")
-            continue
-        with claim(FOLDER / f"{name}.json") as missing:
-            if missing:
-                try:
-                    compute(name)
-                except RuntimeError as error:
-                    print(f"{name} failed: {error}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    compute_missing(FOLDER, chosen(sys.argv[1:], FUNCTIONALS), compute)

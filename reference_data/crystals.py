@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.eos import EquationOfState
-from files import claim, write
+from files import chosen, compute_missing
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
@@ -158,7 +158,7 @@ def phonons(name, kind, a, metal, *, more_repeats=0, distance=DISPLACEMENT, **se
 
 
 def compute(name, row):
-    """One crystal, from a starting lattice constant to its JSON file, written whole or not at all."""
+    """The record of one crystal, from a starting lattice constant to forces."""
     begin, kind, metal = time.time(), row["structure"], row["metal"] == "yes"
     a, modulus = lattice_constant(name, kind, float(row["start"]), metal)
     record = {
@@ -169,23 +169,14 @@ def compute(name, row):
         "bulk_modulus": round(modulus, 3),
     }
     record |= phonons(name, kind, a, metal) | {"seconds": round(time.time() - begin)}
-    write(FOLDER / f"{name}.json", json.dumps(record).encode())
     print(f"{name} {kind} a = {a:.4f} Å, B = {modulus:.0f} GPa, {record['seconds']} s", flush=True)
+    return record
 
 
 def main(arguments):
-    """Compute what is missing; a crystal that fails is named and passed over."""
+    """Compute what is missing."""
     crystals = catalogue()
-    if unknown := set(arguments) - set(crystals):
-        sys.exit(f"not in crystals.csv: {', '.join(sorted(unknown))}")
-    FOLDER.mkdir(exist_ok=True)
-    for name in arguments or crystals:
-        with claim(FOLDER / f"{name}.json") as missing:
-            if missing:
-                try:
-                    compute(name, crystals[name])
-                except (RuntimeError, subprocess.TimeoutExpired) as error:
-                    print(f"{name} failed: {error}", flush=True)
+    compute_missing(FOLDER, chosen(arguments, crystals), lambda name: compute(name, crystals[name]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How far the crystals' settings are converged: three of them again, with one setting at a time made finer.
 
-    python reference_data/crystals_convergence.py    # saves a calculation at a time; resumes
+    python reference_data/crystals_convergence.py    # all that are missing; several processes share the work
 
 `crystals_convergence/NAME_CHANGE.json` has the form of `crystals/NAME.json`, at the lattice constant found
 there. At the end all become the dataset `crystals_convergence`: highest frequency, mean frequency, and the
@@ -8,11 +8,12 @@ mean squared difference of the spectrum from the one that the course uses.
 """
 
 import json
+import sys
 from pathlib import Path
 
 from crystals import DISPLACEMENT, FOLDER, catalogue, phonons
 from crystals_pbesol import GRID, gather
-from files import claim, report, write, write_table
+from files import chosen, compute_missing, report, write_table
 
 from tutorial_utils.phonons import mean_frequency
 
@@ -28,31 +29,28 @@ CHANGES = {
 COLUMNS = ("crystal", "change", "top", "mean_frequency", "difference")
 
 
-def path_of(name: str, change: str) -> Path:
-    """Where a calculation is kept."""
-    return CHANGED / f"{name}_{change.replace(' ', '-')}.json"
+def file_name(name: str, change: str) -> str:
+    """What the file of a calculation is called, without .json."""
+    return f"{name}_{change.replace(' ', '-')}"
 
 
-def compute() -> None:
-    """All that are missing; several processes share the work."""
-    CHANGED.mkdir(exist_ok=True)
-    for change, settings in CHANGES.items():
-        for name in NAMES:
-            path = path_of(name, change)
-            with claim(path) as missing:
-                if missing:
-                    used = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-                    kind, metal = catalogue()[name]["structure"], used["metal"]
-                    record = used | phonons(name, kind, used["lattice_constant"], metal, **settings)
-                    write(path, json.dumps(record).encode())
-                    print(f"{name}, {change}", flush=True)
+JOBS = {file_name(name, change): (name, change) for change in CHANGES for name in NAMES}
+
+
+def compute(job: str) -> dict:
+    """The record of a crystal with one setting changed."""
+    name, change = JOBS[job]
+    used = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    kind = catalogue()[name]["structure"]
+    return used | phonons(name, kind, used["lattice_constant"], used["metal"], **CHANGES[change])
 
 
 def rows() -> list[list]:
     """What each change does; a calculation that was not made is left out."""
     found = []
     for name in NAMES:
-        files = {"as used": FOLDER / f"{name}.json"} | {c: path_of(name, c) for c in CHANGES}
+        files = {"as used": FOLDER / f"{name}.json"}
+        files |= {change: CHANGED / f"{file_name(name, change)}.json" for change in CHANGES}
         crystals = {
             change: gather(json.loads(path.read_text(encoding="utf-8")))
             for change, path in files.items()
@@ -66,7 +64,7 @@ def rows() -> list[list]:
 
 
 def main() -> None:
-    compute()
+    compute_missing(CHANGED, chosen(sys.argv[1:], JOBS), compute)
     write_table(OUTPUT, COLUMNS, rows())
     report(OUTPUT)
 

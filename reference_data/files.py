@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +35,29 @@ def claim(path: Path) -> Iterator[bool]:
             yield False
         else:
             yield not path.exists()
+
+
+def compute_missing(folder: Path, names: Collection[str], compute: Callable[[str], dict]) -> None:
+    """Write the record of each name to NAME.json, one after the other; what fails is named and passed over.
+
+    Several processes share the work.
+    """
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        path = folder / f"{name}.json"
+        with claim(path) as missing:
+            if missing:
+                try:
+                    write(path, json.dumps(compute(name)).encode())
+                except (RuntimeError, subprocess.TimeoutExpired) as error:
+                    print(f"{name} failed: {error}", flush=True)
+
+
+def chosen(arguments: list[str], names: Collection[str]) -> Collection[str]:
+    """Return the names of a command line, or all of them; unknown names end the script."""
+    if unknown := set(arguments) - set(names):
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    return arguments or names
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -1,10 +1,12 @@
-"""Files of reference data are claimed by one process at a time, and by none once they are there."""
+"""Files of reference data are made by one process at a time, once; what fails is passed over."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-from files import claim
+import pytest
+from files import chosen, claim, compute_missing
 
 SCRIPT = """
 import sys
@@ -33,3 +35,29 @@ def test_one_process_makes_a_file(tmp_path: Path) -> None:
     assert not claimed_elsewhere(path)
     with claim(path) as mine:
         assert not mine
+
+
+def test_what_fails_is_named_and_the_rest_is_computed_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    computed = []
+
+    def compute(name: str) -> dict:
+        computed.append(name)
+        if name == "b":
+            raise RuntimeError("no minimum")
+        return {"name": name}
+
+    for _ in range(2):
+        compute_missing(tmp_path / "records", ["a", "b", "c"], compute)
+    assert computed == ["a", "b", "c", "b"]
+    assert capsys.readouterr().out == "b failed: no minimum\n" * 2
+    records = [json.loads(path.read_text()) for path in sorted((tmp_path / "records").glob("*.json"))]
+    assert records == [{"name": "a"}, {"name": "c"}]
+
+
+def test_names_of_a_command_line() -> None:
+    assert chosen([], ["Si", "MgO"]) == ["Si", "MgO"]
+    assert chosen(["MgO"], ["Si", "MgO"]) == ["MgO"]
+    with pytest.raises(SystemExit, match="unknown: XY; there are Si, MgO"):
+        chosen(["MgO", "XY"], ["Si", "MgO"])
