@@ -4,12 +4,15 @@ Makes src/tutorial_utils/datasets/bundled/phonon_experiments.json (dataset `phon
 
     python reference_data/phonon_experiments.py
 
-`phonon_experiments.csv` holds numbers as their sources state them: frequencies at the zone centre in 1/cm
-from the papers' abstracts (those of the fluorides are stated as wavelengths: 38.9, 46.1 and 54.3 µm), heat
-capacities per mole of formula units, J/(K mol). `phonon_experiments_nasa.csv` holds coefficients of
-C_p/R = a1 + a2 T + a3 T² + a4 T³ + a5 T⁴ by McBride, Gordon and Reno, NASA TM-4513 (1993), as transcribed in
-nasa_condensed.yaml of Cantera; they fit assessed measurements. Heat capacities are at constant pressure: what
-a harmonic crystal has, C_V, is smaller, by some percent at 300 K and by more when it is hot.
+`phonon_experiments.csv` holds numbers as their sources state them. Frequencies at the zone centre, in 1/cm
+or as wavelengths in µm, are from the papers' abstracts; those of alkali halides are the infrared resonances
+in the dispersion formulas that Li (1976) fitted to assessed measurements, as transcribed in
+refractiveindex.info. Heat capacities are per mole of formula units, J/(K mol).
+
+`phonon_experiments_nasa.csv` holds coefficients of C_p/R = a1 + a2 T + a3 T² + a4 T³ + a5 T⁴ by McBride,
+Gordon and Reno, NASA TM-4513 (1993), as transcribed in nasa_condensed.yaml of Cantera; they fit assessed
+measurements. Heat capacities are at constant pressure: what a harmonic crystal has, C_V, is smaller, by some
+percent at 300 K and by more when it is hot.
 """
 
 import csv
@@ -37,11 +40,12 @@ def measured() -> list[list]:
     rows = []
     for row in read("phonon_experiments.csv"):
         value = float(row["value"])
-        if row["quantity"] == "heat capacity":
+        quantity = row["quantity"]
+        if quantity == "heat capacity":
             value /= len(Formula(row["crystal"]))
-        rows.append(
-            [row["crystal"], row["quantity"], round(value, 2), float(row["temperature"]), row["source"]]
-        )
+        if quantity == "TO wavelength":
+            quantity, value = "TO frequency", 1e4 / value
+        rows.append([row["crystal"], quantity, round(value, 2), float(row["temperature"]), row["source"]])
     return rows
 
 

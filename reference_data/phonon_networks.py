@@ -45,6 +45,7 @@ BASELINES = {
     "kernel ridge": baselines.Kernel,
 }
 SEEDS, SHIPPED = (0, 1, 2), (0, 1, 2, 3, 4)
+ENSEMBLES = {"ensemble": ("l = 0", SHIPPED), "ensemble, l ≤ 1": ("l ≤ 1", SEEDS)}
 SHARES = (75, 300)  # training crystals of the learning curves, before all of them
 GRID = np.arange(0.0, 1001.0, 20.0)  # 1/cm
 PAIRS = (
@@ -53,6 +54,7 @@ PAIRS = (
     ("l ≤ 1", "l = 0"),
     ("l ≤ 2", "l = 0"),
     ("ensemble", "l = 0"),
+    ("ensemble, l ≤ 1", "ensemble"),
     ("ensemble", "kernel ridge"),
 )
 
@@ -150,10 +152,10 @@ def table(path: str | None, folder: Path) -> list[list]:
             rows = subset(path, share, seed)
             fitted = BASELINES[model].fit([data.structures[n] for n in rows], data["dos"][rows])
             spectra[model, share, seed] = fitted.predict([data.structures[n] for n in valid])
-    members = [spectra[job] for job in jobs(len(whole))[: len(SHIPPED)] if job in spectra]
-    ensemble = "ensemble", len(whole), 0
-    spectra[ensemble] = np.mean([peaked(each) for each in members], axis=0)
-    seconds[ensemble] = sum(seconds[job] for job in jobs(len(whole))[: len(members)])
+    for ensemble, (model, seeds) in ENSEMBLES.items():
+        members = [(model, len(whole), seed) for seed in seeds if (model, len(whole), seed) in spectra]
+        spectra[ensemble, len(whole), 0] = np.mean([spectra[job] for job in members], axis=0)
+        seconds[ensemble, len(whole), 0] = sum(seconds[job] for job in members)
     found = []
     for job, each in spectra.items():
         study = "models" if job[1] == len(whole) else "learning"

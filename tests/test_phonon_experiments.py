@@ -25,6 +25,7 @@ def test_every_number_has_a_source(measured) -> None:
     frequency = np.char.endswith(measured["quantity"], "frequency")
     assert all(source.startswith("https://doi.org/") for source in measured["source"][frequency])
     assert len(values(measured, "heat capacity")) >= 12
+    assert len(set(measured["crystal"][frequency])) >= 12
 
 
 def test_one_value_for_a_crystal_a_quantity_and_a_temperature(measured) -> None:
@@ -58,6 +59,10 @@ def test_frequencies_fall_with_mass(measured) -> None:
     top, transverse = values(measured, "top frequency"), values(measured, "TO frequency")
     assert top["C"] > top["Si"] > top["Ge"]
     assert transverse["CaF2"] > transverse["SrF2"] > transverse["BaF2"]
+    halides = values(measured, "TO frequency", 297)
+    for cation in ("Na", "K", "Rb", "Cs"):
+        tops = [halides[cation + anion] for anion in ("F", "Cl", "Br", "I") if cation + anion in halides]
+        assert tops == sorted(tops, reverse=True)
     masses = {x: atomic_masses[atomic_numbers[x]] for x in ("Si", "Ge")}
     # nearly the same bond: the ratio is that of the roots of the masses, within a tenth
     assert top["Si"] / top["Ge"] == pytest.approx((masses["Ge"] / masses["Si"]) ** 0.5, rel=0.1)

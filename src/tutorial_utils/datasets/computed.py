@@ -195,7 +195,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phonon_experiments.py",
         file="phonon_experiments.json",
-        sha256="9d2fe01c22b6c1ce4e88fe36ba0e554bc6619f14cd3a69fb85b8a059a7db34d7",
+        sha256="a07eae09587051baf11b23f2766df8a7144c2fabe8c86686116149d26dce9320",
     ),
     Card(
         name="phases",

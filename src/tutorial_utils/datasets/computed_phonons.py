@@ -102,7 +102,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phonon_networks.py",
         file="phonon_networks.json",
-        sha256="33fe59591beb8bbfdb1534c4763546862c0e6e7a1af6e99c0c905d3ea943a6d2",
+        sha256="6643f62fc70e097ff882e167059c91cc0bdd53d5b70764ba66a7533a9ce8d5dd",
         reference="https://doi.org/10.1002/advs.202004214",
     ),
 )
