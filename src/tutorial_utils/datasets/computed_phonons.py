@@ -34,7 +34,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/crystals.py",
         file="crystals_pbesol.npz",
-        sha256="108bed8f34bd543a13e293923c77e0a6bb121f9a1f50f3f4165e16faad0e8535",
+        sha256="4918bead78307bad807b41474b0c7260d22f11fe01890ddc91812d7530e0668c",
         reference="https://doi.org/10.1103/PhysRevLett.100.136406",
         gaps=frozenset({"born", "dielectric", "dos", "dos_field", "displacement", "forces"}),
     ),
@@ -54,7 +54,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/crystals_convergence.py",
         file="crystals_convergence.json",
-        sha256="4e6d6d1e90972adaa147e6276b1dc032142eb255503587e28a2afa885a2bb56a",
+        sha256="bf37a98601acb22b32be476c312b75e2cf85dce4a57b4ed92b522c544caff3af",
         reference="https://doi.org/10.1103/PhysRevLett.100.136406",
     ),
     Card(
