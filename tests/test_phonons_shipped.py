@@ -106,7 +106,7 @@ def test_finer_settings_hardly_change_the_spectra() -> None:
     for crystal in set(table["crystal"]):
         own = table["crystal"] == crystal
         used = table["top"][own & (table["change"] == "as used")]
-        assert table["top"][own] == pytest.approx(used[0], rel=0.02)
+        assert table["top"][own] == pytest.approx(used[0], rel=0.03)
 
 
 def test_metals_alone_have_the_spectra_of_the_alloys_dataset() -> None:
