@@ -82,3 +82,6 @@ def test_supercells_and_bad_input_through_the_whole_pipeline(trained) -> None:
         slab = salt.copy()
         slab.pbc = (True, True, False)
         ensemble.predict([slab])
+    for wrong, got in ((salt, "one ase.Atoms, NaCl"), ([], "none")):
+        with pytest.raises(ValueError, match=rf"structures: expected a list .* \[atoms\], got {got}"):
+            ensemble.predict(wrong)

@@ -122,7 +122,14 @@ def connected_dimensions(edges: Data) -> int:
 
 
 def crystals(structures: Sequence[Atoms], dos: np.ndarray | None = None, *, lmax: int = 0) -> list[Data]:
-    """Turn many crystals into graphs, with their spectra (crystals, points) where these are known."""
+    """Turn many crystals into graphs, with their spectra (crystals, points) where these are known.
+
+    Raises:
+        ValueError: for one crystal instead of a list, none, or one that `lattice_sums` refuses.
+    """
+    if isinstance(structures, Atoms) or not len(structures):
+        got = f"one ase.Atoms, {structures.symbols}" if isinstance(structures, Atoms) else "none"
+        raise ValueError(f"structures: expected a list of crystals, such as [atoms], got {got}")
     if dos is None:
         return [lattice_sums(atoms, lmax=lmax) for atoms in structures]
     return [lattice_sums(a, lmax=lmax, dos=g) for a, g in zip(structures, dos, strict=True)]
