@@ -51,8 +51,8 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     found = spglib.get_symmetry_dataset((cell, places, atoms.numbers), symprec=tolerance)
     if found is None:
         raise ValueError(
-            f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? Else try a "
-            "smaller tolerance"
+            f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? "
+            "Else try a smaller tolerance"
         )
     W, which = np.unique(found.rotations, axis=0, return_inverse=True)
     R = cell.T @ W @ np.linalg.inv(cell.T)
@@ -102,8 +102,8 @@ def _lattice(atoms: Atoms, tolerance: float) -> Float[np.ndarray, "3 3"]:
         raise ValueError(f"tolerance: expected a positive length in Å, got {tolerance!r}")
     if not atoms.pbc.all() or not len(atoms) or abs(atoms.cell.volume) < 1e-6:
         raise ValueError(
-            f"atoms: expected a crystal, periodic along all axes with a cell, got {len(atoms)} atoms with pbc "
-            f"{atoms.pbc.tolist()} and a cell of {abs(atoms.cell.volume):.3g} Å³; for a molecule take "
+            f"atoms: expected a crystal, periodic along all axes with a cell, got {len(atoms)} atoms with "
+            f"pbc {atoms.pbc.tolist()} and a cell of {abs(atoms.cell.volume):.3g} Å³; for a molecule take "
             "symmetry.stabiliser"
         )
     return atoms.cell.array

@@ -61,9 +61,9 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
     if len(pairs):
         distinct = len(elements) - len(np.unique(pairs.max(axis=1)))
         raise ValueError(
-            f"{name}: of {len(elements)} only {distinct} are different ({pairs[0][0]} and {pairs[0][1]} are the "
-            "same, for example); keep each once. In a conventional cell spglib gives each rotation with several "
-            "translations: np.unique(rotations, axis=0)"
+            f"{name}: of {len(elements)} only {distinct} are different ({pairs[0][0]} and {pairs[0][1]} are "
+            "the same, for example); keep each once. In a conventional cell spglib gives each rotation with "
+            "several translations: np.unique(rotations, axis=0)"
         )
     table, miss = np.empty((len(flat), len(flat)), dtype=int), np.empty((len(flat), len(flat)))
     for g, element in enumerate(elements):  # row by row: all products at once would take order³ numbers
@@ -84,12 +84,8 @@ def _square(matrices: Matrices, name: str) -> Matrices:
         found = np.asarray(matrices)
     except ValueError:
         found = np.empty(0, dtype=object)  # rows of different lengths
-    if (
-        found.ndim != 3
-        or found.shape[1] != found.shape[2]
-        or not found.size
-        or found.dtype.kind not in "iufc"
-    ):
+    square = found.ndim == 3 and found.shape[1] == found.shape[2] and found.size
+    if not square or found.dtype.kind not in "iufc":
         raise ValueError(f"{name}: expected square matrices (number, n, n), got shape {found.shape}")
     if not np.isfinite(found).all():
         raise ValueError(f"{name}: expected finite matrices, got NaN or infinity")

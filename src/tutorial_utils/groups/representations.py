@@ -4,13 +4,13 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from tutorial_utils.groups.checks import orthogonal
 from tutorial_utils.groups.finite import Matrices, Table, inverses
 
 
 def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
     """Tell whether D(g) D(h) = D(gh) for all pairs; `tolerance` is on each entry."""
-    products = matrices[:, None] @ matrices[None]
-    return bool(np.abs(products - matrices[table]).max() < tolerance)
+    return all(np.abs(D @ matrices - matrices[row]).max() < tolerance for D, row in zip(matrices, table))
 
 
 def regular(table: Table) -> Float[np.ndarray, "order order order"]:
@@ -28,6 +28,7 @@ def permutation(atoms: Atoms, operations: Float[np.ndarray, "order 3 3"]) -> Flo
     Raises:
         ValueError: if an operation brings an atom to no like atom.
     """
+    operations = orthogonal(operations, name="operations").reshape(-1, 3, 3)
     r = atoms.positions - atoms.positions.mean(axis=0)
     moved = np.einsum("gij,aj->gai", operations, r)
     distance = np.linalg.norm(moved[:, None] - r[:, None], axis=-1)  # (order, to, from)
