@@ -77,10 +77,10 @@ class CharacterTable:
         Raises:
             ValueError: if a multiplicity is no whole number, so that this is no representation of the group.
         """
-        if np.ndim(representation) not in (1, 3):
+        if not isinstance(representation, np.ndarray) or representation.ndim not in (1, 3):
             raise ValueError(
                 f"representation: expected matrices ({self.order}, n, n) or their traces ({self.order},), "
-                f"got shape {np.shape(representation)}"
+                f"got {type(representation).__name__} of shape {getattr(representation, 'shape', '?')}"
             )
         χ = np.asarray(representation) if np.ndim(representation) == 1 else characters(representation)
         if len(χ) != self.order:

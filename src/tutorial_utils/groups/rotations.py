@@ -136,8 +136,8 @@ def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.nd
         r: vectors that are not zero; their length does not matter.
     """
     _check_degree(l)
-    r = np.asarray(r, dtype=float)
-    if r.shape[-1:] != (3,):
+    r = np.asarray(r)
+    if r.dtype.kind not in "iuf" or r.shape[-1:] != (3,):
         raise ValueError(f"r: expected vectors (..., 3), got shape {r.shape}")
     x, y, z = np.moveaxis(r / np.linalg.norm(r, axis=-1, keepdims=True), -1, 0)
     φ = np.arctan2(x, z)

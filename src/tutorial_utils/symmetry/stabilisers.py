@@ -46,7 +46,7 @@ def stabiliser(atoms: Atoms, *, tolerance: float = 1e-3) -> Float[np.ndarray, "o
         if table is not None:
             raise ValueError(
                 f"tolerance: the operations within {tolerance} Å are no group, some just miss it; raise the "
-                f"tolerance to {1.01 * limit:.2g} Å"
+                f"tolerance to {1.01 * limit:.3g} Å"
             )
     raise ValueError(f"tolerance: the operations within {tolerance} Å are no group; give a smaller tolerance")
 

@@ -30,6 +30,8 @@ def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
         Orthogonal matrix of determinant +1, from the QR decomposition of a Gaussian matrix
         (Mezzadri, arXiv:math-ph/0609050).
     """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: expected np.random.default_rng(seed), got {type(rng).__name__}")
     Q, triangle = np.linalg.qr(rng.normal(size=(3, 3)))
     Q = Q * np.sign(np.diag(triangle))
     return Q * np.linalg.det(Q).round()
