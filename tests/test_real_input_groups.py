@@ -148,6 +148,25 @@ def test_noisy_molecules_give_the_group_of_the_undistorted_one():
             assert groups.failed_axioms(groups.multiplication_table(G, tolerance=1e-9)) == ()
 
 
+def test_own_masses_charges_and_moments_tell_atoms_apart():
+    for change in ("set_masses", "set_initial_charges", "set_initial_magnetic_moments"):
+        methane = molecule("CH4")
+        values = [12.011, 2.014, 1.008, 1.008, 1.008] if change == "set_masses" else [0, 1, 0, 0, 0]
+        getattr(methane, change)(values)
+        assert groups.schoenflies(symmetry.stabiliser(methane)) == "C3v"
+        getattr(methane, change)(None)
+        assert groups.schoenflies(symmetry.stabiliser(methane)) == "Td"
+    iron = bulk("Fe", cubic=True)
+    iron.set_initial_magnetic_moments([2.0, -2.0])
+    assert len(groups.space_group(iron).rotations) == 48  # body-centred is no symmetry any more
+    iron.set_initial_magnetic_moments(None)
+    assert len(groups.space_group(iron).rotations) == 96
+    iron.info["occupancy"] = {"0": {"Fe": 0.5, "Ni": 0.5}}
+    iron.set_array("spacegroup_kinds", np.zeros(2, dtype=int))
+    with pytest.raises(ValueError, match="occup"):
+        groups.operations(iron)
+
+
 def test_a_tolerance_between_the_misses_of_operations_names_a_better_one():
     square = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0.0]])
     kite = Atoms("C4", square + 0.02 * np.random.default_rng(3).normal(size=(4, 3)))

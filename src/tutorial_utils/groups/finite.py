@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
-from scipy.spatial import cKDTree
 
 Matrices = Float[np.ndarray, "order n n"] | Complex[np.ndarray, "order n n"]
 Table = Int[np.ndarray, "order order"]
@@ -56,7 +55,9 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
     """
     elements = square(elements, name)
     flat = _real(elements)  # (order, numbers)
-    pairs = cKDTree(flat).query_pairs(tolerance, p=np.inf, output_type="ndarray")
+    size = (flat**2).sum(axis=1)
+    apart = size[:, None] + size - 2 * flat @ flat.T  # squared
+    pairs = np.argwhere(np.triu(apart < tolerance**2, 1))
     if len(pairs):
         distinct = len(elements) - len(np.unique(pairs.max(axis=1)))
         raise ValueError(
@@ -65,10 +66,9 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
             "several translations: np.unique(rotations, axis=0)"
         )
     table, miss = np.empty((len(flat), len(flat)), dtype=int), np.empty((len(flat), len(flat)))
-    half = (flat**2).sum(axis=1) / 2
     for g, element in enumerate(elements):  # row by row: all products at once would take order³ numbers
         products = _real(element @ elements)
-        table[g] = (products @ flat.T - half).argmax(axis=1)  # the nearest
+        table[g] = (products @ flat.T - size / 2).argmax(axis=1)  # the nearest
         miss[g] = np.abs(products - flat[table[g]]).max(axis=1)
     if miss.max() > tolerance:
         i, j = np.argwhere(miss > tolerance)[0]

@@ -4,8 +4,10 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float
 
+from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import orthogonal
 from tutorial_utils.groups.finite import Matrices, Table, checked_table, identity, inverses, square
+from tutorial_utils.structures import plain
 
 
 def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
@@ -34,13 +36,13 @@ def permutation(atoms: Atoms, operations: Float[np.ndarray, "order 3 3"]) -> Flo
     Raises:
         ValueError: if an operation brings an atom to no like atom.
     """
-    if not isinstance(atoms, Atoms):
-        raise ValueError(f"atoms: expected an ase.Atoms, got {type(atoms).__name__}")
+    atoms = plain(atoms)
     operations = orthogonal(operations, name="operations").reshape(-1, 3, 3)
     r = atoms.positions - atoms.positions.mean(axis=0)
     moved = np.einsum("gij,aj->gai", operations, r)
     distance = np.linalg.norm(moved[:, None] - r[:, None], axis=-1)  # (order, to, from)
-    distance[:, atoms.numbers[:, None] != atoms.numbers] = np.inf
+    alike = kinds(atoms)
+    distance[:, alike[:, None] != alike] = np.inf
     if distance.min(axis=1).max() > 0.1:
         number = int(distance.min(axis=1).max(axis=1).argmax())
         raise ValueError(f"operations: number {number} does not bring every atom to the place of a like atom")

@@ -7,7 +7,9 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float, Int
 
+from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import symmetrised
+from tutorial_utils.structures import plain
 
 # One operation: its matrix, where each atom goes (a permutation), and how far the worst one misses (Å).
 _Found = tuple[Float[np.ndarray, "3 3"], Int[np.ndarray, "atoms"], float]
@@ -22,7 +24,8 @@ def stabiliser(atoms: Atoms, *, tolerance: float = 1e-3) -> Float[np.ndarray, "o
       permutations of the atoms do: the group of the nearest undistorted molecule.
 
     Args:
-        atoms: a molecule or cluster, not periodic and not linear, of a few dozen atoms at most.
+        atoms: a molecule or cluster, not periodic and not linear, of a few dozen atoms at most. Own
+            masses, charges and magnetic moments tell atoms apart (CH3D is C3v), see `groups.alike.kinds`.
         tolerance: how far from its partner an atom may end up, Å.
 
     Returns:
@@ -32,10 +35,12 @@ def stabiliser(atoms: Atoms, *, tolerance: float = 1e-3) -> Float[np.ndarray, "o
         ValueError: for a periodic structure, one whose atoms lie on a line or a point, or where the
             operations within this tolerance are no group; the message names a tolerance at which they are.
     """
+    atoms = plain(atoms)
     r, a, b = _frame(atoms, tolerance)
+    alike = kinds(atoms)
     found: dict[tuple, _Found] = {}
-    for R in _candidates(r, atoms.numbers, (a, b), tolerance):
-        operation = _fitted(r, atoms.numbers, R)
+    for R in _candidates(r, alike, (a, b), tolerance):
+        operation = _fitted(r, alike, R)
         if operation is not None and operation[2] < 3 * tolerance:
             found.setdefault((*operation[1].tolist(), np.linalg.det(operation[0]) > 0), operation)
     for limit in [tolerance, *sorted(miss for _, _, miss in found.values() if miss >= tolerance)]:
@@ -53,20 +58,16 @@ def stabiliser(atoms: Atoms, *, tolerance: float = 1e-3) -> Float[np.ndarray, "o
 
 def _frame(atoms: Atoms, tolerance: float) -> tuple[Float[np.ndarray, "atoms 3"], int, int]:
     """Return positions from the centre, and two atoms that span the largest triangle with it."""
-    if not isinstance(atoms, Atoms):
-        raise ValueError(f"atoms: expected an ase.Atoms, got {type(atoms).__name__}")
     if not isinstance(tolerance, int | float) or not tolerance > 0:
         raise ValueError(f"tolerance: expected a positive length in Å, got {tolerance!r}")
     if atoms.pbc.any():
         raise ValueError(
             "atoms: expected a molecule, got a periodic structure; for those take groups.operations"
         )
-    if not np.isfinite(atoms.positions).all():
-        raise ValueError("atoms: expected finite positions in Å, got NaN or infinity")
     r = atoms.positions - atoms.positions.mean(axis=0)
     size = np.linalg.norm(np.cross(r[:, None], r), axis=-1)
-    a, b = np.unravel_index(size.argmax(), size.shape) if len(r) else (0, 0)
-    if not len(r) or size[a, b] < tolerance:
+    a, b = np.unravel_index(size.argmax(), size.shape)
+    if size[a, b] < tolerance:
         raise ValueError("atoms: all on one line or point, where infinitely many rotations change nothing")
     return r, int(a), int(b)
 
