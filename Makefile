@@ -46,6 +46,7 @@ unit nbval browser notebooks: export OMP_NUM_THREADS := 1
 unit nbval browser notebooks: export CUDA_VISIBLE_DEVICES :=
 
 lint: venv
+	@$(BIN)/python tools/sizes.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
