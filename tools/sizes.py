@@ -1,6 +1,6 @@
-"""Name what is longer than a reader likes: functions of over 30 lines, files of over 400. An aim, not a rule.
+"""Name what is longer than a reader likes: functions of over 30 lines, files of over 400; an aim, not a rule.
 
-    python tools/sizes.py
+Run it by ``python tools/sizes.py``.
 """
 
 import ast
