@@ -190,7 +190,7 @@ def test_arguments_that_do_not_fit_are_named(x, arguments, message):
 
 
 def test_a_vector_that_cancels_is_no_fault():
-    """What is left of terms 1e7 times larger is known to 9 digits; single precision has nothing to do with it."""
+    """What is left of terms 1e7 times larger is known to 9 digits; it is no fault of the dtype."""
     large = lambda s: 1e7 * density(s)[:, 1:4]  # noqa: E731
     cancelling = lambda s: large(s) + density(s)[:, 1:4] - large(s).mul(3).div(3)  # noqa: E731
     assert equivariance_report(cancelling, ethanol(), "1o", per="atom").passed

@@ -369,8 +369,8 @@ def test_harmonics_of_the_polar_axis_z_are_recognised_for_every_degree():
 
 def harmonics(structure, ir):
     graph = as_graph(structure)
-    v, (neighbour, centre) = graphs.edge_vectors(graph), graph.edge_index
-    weight = torch.exp(-v.norm(dim=1)) * graph.atomic_numbers[centre]
+    v = graphs.edge_vectors(graph)
+    weight = torch.exp(-v.norm(dim=1)) * graph.atomic_numbers[graph.edge_index[1]]
     return (weight[:, None] * o3.spherical_harmonics(o3.Irreps([ir]), v, False)).sum(dim=0)
 
 

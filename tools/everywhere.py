@@ -24,7 +24,7 @@ from trials import ROOT, Failed, NotHere, Result
 
 RUNS = ROOT / "runs"
 PAGE = ROOT / "book/anywhere.md"
-TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu")
+TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu", "foreign_models")
 BUSY = 10  # % of the cores
 MARKED = re.compile(r"(<!-- (runs|sessions) -->\n).*?(<!-- /\2 -->\n)", re.S)
 

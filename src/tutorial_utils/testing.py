@@ -85,7 +85,7 @@ class ModelMixin:
         model(self.batch([self.graph(make()) for make in self.structures])).square().sum().backward()
         used = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
         assert [name for name, grad in used.items() if grad is None or not grad.abs().max() > 0] == []
-        assert all(grad.isfinite().all() for grad in used.values())
+        assert all(grad is not None and grad.isfinite().all() for grad in used.values())
 
     def test_a_batch_gives_what_its_graphs_give_alone(self, model: torch.nn.Module) -> None:
         """Structures of one batch do not know of each other."""

@@ -84,13 +84,13 @@ def _channels_last(ir: o3.Irrep, t: Trial, block: Tensor) -> Tensor:
 def _other_axes(ir: o3.Irrep, irreps: o3.Irreps) -> Iterator[Guess]:
     """The right irrep with its components in another order: axes of a vector, or m of a polar axis z."""
     if ir.l == 1:
-        for order in itertools.permutations(range(3)):
+        for axes in itertools.permutations(range(3)):
             sentence = (
                 f"the {ir} output turns as it should if its components stand in the order "
-                f"({', '.join('xyz'[k] for k in order)}): "
+                f"({', '.join('xyz'[k] for k in axes)}): "
                 "another convention for the axes? e3nn has x, y, z and the polar axis y."
             )
-            yield sentence, _in_basis(ir, irreps, torch.eye(3, dtype=torch.float64)[list(order)])
+            yield sentence, _in_basis(ir, irreps, torch.eye(3, dtype=torch.float64)[list(axes)])
         return
     Q = matrix_of(o3.Irreps([(1, (ir.l, 1))]), TO_POLAR_Y)  # to e3nn's components, as columns
     m = list(range(-ir.l, ir.l + 1))
@@ -122,7 +122,7 @@ def _other_layouts(irreps: o3.Irreps) -> Iterator[Guess]:
             other = o3.Irreps(list(order))
             yield (
                 f"the output turns as {other}, not as {irreps}: are the blocks in another order?",
-                lambda t, other=other: t.before @ matrix_of(other, t.g).to(t.before).T,
+                partial(_turned, other),
             )
     if irreps.dim == 9:
         yield (
@@ -137,6 +137,10 @@ def _other_layouts(irreps: o3.Irreps) -> Iterator[Guess]:
             'e3nn.io.CartesianTensor("ij=ji").from_cartesian.',
             _voigt,
         )
+
+
+def _turned(irreps: o3.Irreps, t: Trial) -> Tensor:
+    return t.before @ matrix_of(irreps, t.g).to(t.before).T
 
 
 def _voigt(t: Trial) -> Tensor:

@@ -60,11 +60,17 @@ def suspect(
     for sentence, guess in guesses(law, ir, irreps, size=size):
         if missed(trials, guess=guess) < fits:
             return sentence
-    return _nothing_fits(law, ir, trials, error, missed)
+    return _nothing_fits(law, ir, irreps, trials, error=error, missed=missed)
 
 
 def _nothing_fits(
-    law: str, ir: o3.Irrep, trials: Sequence[Trial], error: float, missed: Callable[..., float]
+    law: str,
+    ir: o3.Irrep,
+    irreps: o3.Irreps,
+    trials: Sequence[Trial],
+    *,
+    error: float,
+    missed: Callable[..., float],
 ) -> str:
     """Say what is known where no alternative explains the output."""
     if law == "rotation" and error < APPROXIMATE:
@@ -73,7 +79,7 @@ def _nothing_fits(
             "step, such as an activation on a grid of points, or a cutoff that is not smooth?"
         )
     if law == "rotation" and ir.l > 0:
-        return _broken_components(ir, trials, missed.keywords["irreps"])
+        return _broken_components(ir, irreps, trials)
     if law == "translation" and _images_only(trials, missed):
         return (
             f"the {ir} output changes when an atom moves to its own periodic image: is the cell shift "
@@ -93,7 +99,7 @@ def _nothing_fits(
     }.get(law, f"the {ir} output breaks the law {law} by {error:.1e} of its size.")
 
 
-def _broken_components(ir: o3.Irrep, trials: Sequence[Trial], irreps: o3.Irreps) -> str:
+def _broken_components(ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial]) -> str:
     before = torch.stack([blocks(t.before, irreps, ir) for t in trials])
     after = torch.stack([blocks(t.after, irreps, ir) for t in trials])
     if min(before.min(), after.min()) >= 0:
