@@ -101,8 +101,10 @@ def equivariance_report(
     cannot hide a fault. Give atoms rather than a graph where the building of the graph is to be
     tested too. Put a model with dropout into ``eval()`` first.
 
-    Round-off is what remains of `TOLERANCE`, ten times the last digit of the output, and ten times what
-    the output changes by when the input changes in its last digit.
+    Scalars are measured by how much they differ between these inputs, so that a reference energy hides
+    nothing; other irreps by their largest component. Beyond ``tolerance`` times that, ten times the last
+    digit of the output counts as round-off, and ten times what the output changes by when the input
+    changes in its last digit.
 
     Args:
         f: the function or model; for an ASE calculator `of_calculator`. A network of `tutorial_utils.nn` is
