@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from IPython.display import display
 
 from tutorial_utils.viz.structures import Structure
 from tutorial_utils.viz.theme import TEMPLATE
@@ -40,6 +39,8 @@ def show(fig: go.Figure | Structure, *, alt: str) -> None:
         bundle = _plotly_bundle(fig, alt)
     else:
         raise ValueError(f"fig must be a plotly Figure or a structure(), got {type(fig).__name__}")
+    from IPython.display import display  # a notebook has it; charts can be made without
+
     display({"text/plain": f"[figure] {alt}", **bundle}, raw=True)
 
 
