@@ -26,14 +26,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, nn, training
+from tutorial_utils.extras import extra
 from tutorial_utils.symmetry import equivariance_report
 
-try:
+with extra("test"):
     import pytest
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(
-        "tutorial_utils.testing needs pytest: pip install 'tutorial-utils[test]', or pytest alone"
-    ) from error
 
 
 class ModelMixin:
