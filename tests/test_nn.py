@@ -5,12 +5,12 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
-from model_mixins import EnergyMixin, ModelMixin
 from toy_models import ethanol, salt
 
 from tutorial_utils import graphs, nn, training
 from tutorial_utils.nn.network import envelope
 from tutorial_utils.symmetry import equivariance_report, permute, random_rotation, rotate, supercell
+from tutorial_utils.testing import EnergyMixin, ModelMixin
 
 CUTOFF = 4.0
 ALL = "2x0e+0o+1e+1o+2e+2o"

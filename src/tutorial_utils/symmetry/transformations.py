@@ -174,7 +174,7 @@ def _linear(structure: Structure, A: np.ndarray) -> Structure:
     """Apply a matrix to positions and cell."""
     if isinstance(structure, Atoms):
         atoms = structure.copy()
-        atoms.set_cell(structure.cell[:] @ A.T)
+        atoms.set_cell(structure.cell[:] @ A.T, apply_constraint=False)
         atoms.positions = structure.positions @ A.T
         return atoms
     _check_fields(structure)
@@ -208,6 +208,13 @@ def deform(structure: Structure, rng: np.random.Generator) -> Structure:
     """
     strained = _linear(structure, np.eye(3) + 0.03 * rng.normal(size=(3, 3)))
     return _displaced(strained, 0.05 * rng.normal(size=(len(positions_of(structure)), 3)))
+
+
+def nudge(structure: Structure, relative: float, rng: np.random.Generator) -> Structure:
+    """Displace atoms by a round-off: ``relative`` times the largest coordinate (standard deviation)."""
+    positions = positions_of(structure)
+    size = float(abs(positions).max())
+    return _displaced(structure, relative * size * rng.normal(size=tuple(positions.shape)))
 
 
 def reimage(structure: Structure, cells: Int[np.ndarray, "atoms 3"]) -> Structure:
