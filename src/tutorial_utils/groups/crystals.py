@@ -52,7 +52,7 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     """
     atoms = plain(atoms)
     cell, places = _lattice(atoms, tolerance), atoms.get_scaled_positions()
-    found = spglib.get_symmetry_dataset((cell, places, kinds(atoms)), symprec=tolerance)
+    found = spglib.get_symmetry_dataset((cell, places, kinds(atoms).tolist()), symprec=tolerance)
     if found is None:
         raise ValueError(
             f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? "
