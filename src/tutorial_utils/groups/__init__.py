@@ -14,6 +14,8 @@ T2  3    0   -1   -1    1
 """
 
 from tutorial_utils.groups.characters import CharacterTable, character_table, subduce
+from tutorial_utils.groups.checks import orthogonal
+from tutorial_utils.groups.crystals import SpaceGroup, operations, space_group
 from tutorial_utils.groups.finite import (
     conjugacy_classes,
     element_orders,
@@ -38,6 +40,7 @@ from tutorial_utils.groups.rotations import clebsch_gordan, generators, spherica
 __all__ = [
     "CRYSTALLOGRAPHIC",
     "CharacterTable",
+    "SpaceGroup",
     "average",
     "character_table",
     "characters",
@@ -55,11 +58,14 @@ __all__ = [
     "is_representation",
     "molecular",
     "multiplication_table",
+    "operations",
+    "orthogonal",
     "overlap",
     "permutation",
     "projector",
     "regular",
     "schoenflies",
+    "space_group",
     "spherical_harmonics",
     "subduce",
     "tensor_product",

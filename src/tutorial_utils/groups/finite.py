@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
-from scipy.spatial.distance import cdist
+from scipy.spatial import cKDTree
 
 Matrices = Float[np.ndarray, "order n n"] | Complex[np.ndarray, "order n n"]
 Table = Int[np.ndarray, "order order"]
@@ -26,9 +26,7 @@ def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) 
     Raises:
         ValueError: if the generators are no square matrices, or give more than `limit` elements.
     """
-    g = np.asarray(generators)
-    if g.ndim != 3 or g.shape[1] != g.shape[2]:
-        raise ValueError(f"generators: expected square matrices (number, n, n), got shape {g.shape}")
+    g = _square(generators, "generators")
     elements = np.eye(g.shape[1], dtype=g.dtype)[None]
     done = 0
     while done < len(elements):
@@ -41,29 +39,61 @@ def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) 
     return elements
 
 
-def multiplication_table(elements: Matrices, *, tolerance: float = 0.02) -> Table:
+def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: str = "elements") -> Table:
     """Number the products of all pairs of elements.
 
     Args:
         elements: matrices, all different.
         tolerance: how far an entry of a product may be from that of its element; loose, because the
             operations of a real molecule hold only as well as its coordinates.
+        name: of the argument, for the message.
 
     Returns:
         table[i, j] = k where g_i g_j = g_k.
 
     Raises:
-        ValueError: if a product is not among the elements.
+        ValueError: if there are no square matrices, two are the same, or a product is not among them.
     """
+    elements = _square(elements, name)
     flat = _real(elements)  # (order, numbers)
-    products = elements[:, None] @ elements[None]  # (order, order, n, n)
-    distance = cdist(_real(products.reshape(-1, *elements.shape[1:])), flat, "chebyshev")
-    table = distance.argmin(axis=1).reshape(len(elements), len(elements))
-    missing = np.argwhere(distance.min(axis=1).reshape(table.shape) > tolerance)
-    if len(missing):
-        i, j = missing[0]
-        raise ValueError(f"elements: no group, the product of elements {i} and {j} is not among them")
+    tree = cKDTree(flat)
+    pairs = tree.query_pairs(tolerance, p=np.inf, output_type="ndarray")
+    if len(pairs):
+        distinct = len(elements) - len(np.unique(pairs.max(axis=1)))
+        raise ValueError(
+            f"{name}: of {len(elements)} only {distinct} are different ({pairs[0][0]} and {pairs[0][1]} are the "
+            "same, for example); keep each once. In a conventional cell spglib gives each rotation with several "
+            "translations: np.unique(rotations, axis=0)"
+        )
+    table, miss = np.empty((len(flat), len(flat)), dtype=int), np.empty((len(flat), len(flat)))
+    for g, element in enumerate(elements):  # row by row: all products at once would take order³ numbers
+        miss[g], table[g] = tree.query(_real(element @ elements), p=np.inf)
+    if miss.max() > tolerance:
+        i, j = np.argwhere(miss > tolerance)[0]
+        cure = (
+            f"; it misses element {table[i, j]} by {miss[i, j]:.2g} only: noise? Give a larger tolerance"
+            if miss.max() < 0.1
+            else ": an operation is left out, or one too many is there"
+        )
+        raise ValueError(f"{name}: no group, the product of elements {i} and {j} is not among them{cure}")
     return table
+
+
+def _square(matrices: Matrices, name: str) -> Matrices:
+    try:
+        found = np.asarray(matrices)
+    except ValueError:
+        found = np.empty(0, dtype=object)  # rows of different lengths
+    if (
+        found.ndim != 3
+        or found.shape[1] != found.shape[2]
+        or not found.size
+        or found.dtype.kind not in "iufc"
+    ):
+        raise ValueError(f"{name}: expected square matrices (number, n, n), got shape {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name}: expected finite matrices, got NaN or infinity")
+    return found
 
 
 def failed_axioms(table: Table) -> tuple[str, ...]:
@@ -80,7 +110,7 @@ def failed_axioms(table: Table) -> tuple[str, ...]:
     if not np.isin(table, everything).all():
         return ("closure",)
     failed = []
-    if not (table[table] == table[:, table]).all():  # (g h) k and g (h k), all triples at once
+    if not all((table[row] == row[table]).all() for row in table):  # (g h) k and g (h k), for all h and k
         failed.append("associativity")
     units = [e for e in everything if (table[e] == everything).all() and (table[:, e] == everything).all()]
     if not units:
