@@ -67,7 +67,7 @@ def test_a_row_without_spectrum_is_kept_and_is_not_a_number(written, split) -> N
 
 
 def test_foreign_rows_are_refused_with_a_reason(written) -> None:
-    with pytest.warns(UserWarning, match=rf"1 rows after {LAST_ROW} are refused: .* another format"):
+    with pytest.warns(UserWarning, match=rf"1 rows are refused: .* 0 to {LAST_ROW}, their numbers .* start again"):
         structures, arrays = read_spectra(written(line(0), FOREIGN))
     assert len(structures) == len(arrays["dos"]) == 1
 
