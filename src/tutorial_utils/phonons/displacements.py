@@ -12,8 +12,8 @@ import numpy as np
 from ase import Atoms
 from jaxtyping import Float, Int
 
-from tutorial_utils import groups
-from tutorial_utils.phonons.lattice import ForceConstants, from_supercell, kinds, whole_sites
+from tutorial_utils import groups, structures
+from tutorial_utils.phonons.lattice import ForceConstants, from_supercell, kinds
 
 SYMMETRY_TOLERANCE = 1e-4  # Å
 Forces = Callable[[Atoms], Float[np.ndarray, "sites 3"]]
@@ -109,7 +109,7 @@ def force_constants(
         ValueError: for a molecule or a slab, sites shared by elements, repeats below 1, a step that is not
             positive, or forces that are not finite or of another shape.
     """
-    whole_sites(atoms)
+    atoms = structures.plain(atoms)
     if not atoms.pbc.all():
         raise ValueError(f"atoms: a crystal is periodic along all axes, got pbc {atoms.pbc.tolist()}")
     if not step > 0:
@@ -117,9 +117,7 @@ def force_constants(
     edges = np.atleast_1d(repeats)
     if edges.shape not in ((1,), (3,)) or edges.dtype.kind != "i" or edges.min() < 1:
         raise ValueError(f"repeats: expected a whole number from 1 on, or three of them, got {repeats!r}")
-    supercell = atoms.copy()
-    supercell.set_constraint()
-    supercell = supercell.repeat(tuple(np.broadcast_to(edges, 3).tolist()))
+    supercell = atoms.repeat(tuple(np.broadcast_to(edges, 3).tolist()))
     operations = symmetry(supercell)
     responses = []
     for atom, d in displacements(operations, range(len(atoms))):

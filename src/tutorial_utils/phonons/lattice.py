@@ -91,19 +91,6 @@ class Field:
         return f"Field(mean Born charges {mean} e, mean ε∞ {np.trace(self.dielectric) / 3:.2f})"
 
 
-def whole_sites(atoms: Atoms) -> None:
-    """Refuse what is no structure, and sites that elements share or leave empty, as in some CIF files."""
-    if not isinstance(atoms, Atoms):
-        raise ValueError(f"atoms: expected an ase.Atoms, as ase.io.read gives, got {type(atoms).__name__}")
-    sites = (atoms.info.get("occupancy") or {}).items()
-    mixed = {site: dict(share) for site, share in sites if len(share) > 1 or min(share.values()) < 0.999}
-    if mixed:
-        raise ValueError(
-            f"atoms: sites are shared by elements or partly empty: {mixed}; take the averages of "
-            "phonons.virtual_crystal, or an ordered structure"
-        )
-
-
 def from_supercell(
     atoms: Atoms, supercell: Atoms, values: Float[np.ndarray, "atoms sites 3 3"]
 ) -> ForceConstants:

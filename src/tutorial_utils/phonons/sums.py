@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import atomic_masses, chemical_symbols, covalent_radii
+from ase.data import chemical_symbols, covalent_radii
 from e3nn import o3
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs
 from tutorial_utils.nn.network import RadialBasis, envelope
-from tutorial_utils.phonons.lattice import whole_sites
+from tutorial_utils.structures import plain
 
 CUTOFF = 4.5  # Å
 RADIAL = 8
@@ -45,14 +45,7 @@ def lattice_sums(atoms: Atoms, *, lmax: int = 0, dos: object = None) -> Data:
         ValueError: for a slab, a wire or a molecule, for atoms that overlap, sites shared by elements, or
             masses other than those of the elements, which no network here was trained on.
     """
-    whole_sites(atoms)
-    own = np.flatnonzero(np.abs(atoms.get_masses() / atomic_masses[atoms.numbers] - 1) > 1e-2)
-    if len(own):
-        raise ValueError(
-            f"atoms: atom {own[0]} ({atoms.symbols[own[0]]}) has a mass of its own, "
-            f"{atoms.get_masses()[own[0]]:.3f} u, of which the network knows nothing: it was trained on the "
-            "elements' masses. For isotopes take phonons.force_constants, which uses the masses"
-        )
+    atoms = plain(atoms, refuses=["masses"])  # the networks know those of the elements
     if not atoms.pbc.all():
         raise ValueError(f"atoms: phonon spectra are of crystals, periodic along all axes, got {atoms.pbc}")
     edges = graphs.to_graph(atoms, CUTOFF)
