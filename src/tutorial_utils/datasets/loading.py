@@ -23,7 +23,7 @@ BUNDLED = Path(__file__).parent / "bundled"
 RETRIES = 2  # further attempts of a download, before it is given up
 TIMEOUT = 30  # seconds without an answer
 # What the system says of a folder that cannot be written to, or is full.
-NO_ROOM = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EEXIST}
+NO_ROOM = {getattr(errno, name) for name in "EACCES EPERM EROFS ENOSPC ENOTDIR EEXIST ENOENT".split()}
 
 
 class DatasetError(RuntimeError):
@@ -108,6 +108,14 @@ def fetch(wanted: Card, folder: Path, *, offline: str | None = None) -> Path:
 
     pooch writes to a temporary name, compares checksums, and only then gives the file its name:
     a broken download leaves nothing behind, and a damaged file in the folder is replaced.
+
+    Args:
+        wanted: card of the file.
+        folder: where downloads are kept.
+        offline: what to do with a file that was fetched by other means, for the message of a failure.
+
+    Raises:
+        DatasetError: if the file is out of reach or damaged, or the folder cannot be written to.
     """
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(
