@@ -330,5 +330,7 @@ def test_local_copy_needs_no_network(published: datasets.Card, server: _Server, 
 def test_a_folder_that_cannot_be_written_to_is_named(published: datasets.Card, monkeypatch, tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("TUTORIAL_UTILS_DATA", str(tmp_path / "file"))
-    with pytest.raises(DatasetError, match=rf"written to the folder {tmp_path}/file(.|\n)*TUTORIAL_UTILS_DATA"):
+    with pytest.raises(
+        DatasetError, match=rf"written to the folder {tmp_path}/file(.|\n)*TUTORIAL_UTILS_DATA"
+    ):
         datasets.load("local")

@@ -23,7 +23,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 RETRIES = 2  # further attempts of a download, before it is given up
 TIMEOUT = 30  # seconds without an answer
 # What the system says of a folder that cannot be written to, or is full.
-NO_ROOM = {getattr(errno, name) for name in "EACCES EPERM EROFS ENOSPC ENOTDIR EEXIST ENOENT".split()}
+NO_ROOM = {
+    getattr(errno, name) for name in ["EACCES", "EPERM", "EROFS", "ENOSPC", "ENOTDIR", "EEXIST", "ENOENT"]
+}
 
 
 class DatasetError(RuntimeError):

@@ -40,7 +40,9 @@ def symmetry(supercell: Atoms) -> Symmetry:
     """
     moments = supercell.get_initial_magnetic_moments()
     if moments.ndim > 1:
-        raise ValueError("atoms: magnetic moments that are vectors are not supported; give one number an atom")
+        raise ValueError(
+            "atoms: magnetic moments that are vectors are not supported; give one number an atom"
+        )
     labels = np.stack([supercell.numbers, moments, supercell.get_initial_charges()], axis=1).round(6)
     labelled = Atoms(
         numbers=1 + np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1),
@@ -184,7 +186,9 @@ def _column(
             answers.append(turned.reshape(-1))
     solution, _, rank, _ = np.linalg.lstsq(np.array(moves), -np.array(answers), rcond=1e-3)  # (3, sites * 3)
     if rank < 3:
-        raise ValueError(f"responses: atom {atom} moves in {rank} independent directions only, symmetry counted")
+        raise ValueError(
+            f"responses: atom {atom} moves in {rank} independent directions only, symmetry counted"
+        )
     return solution.reshape(3, -1, 3).transpose(1, 2, 0)
 
 
