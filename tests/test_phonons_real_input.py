@@ -170,7 +170,7 @@ def test_what_force_constants_refuse() -> None:
     with pytest.raises(ValueError, match="in their order"):
         lattice.from_supercell(salt, salt.repeat(2)[::-1], np.zeros((2, 16, 3, 3)))
     one_way = displacements.Symmetry(np.eye(3)[None], np.arange(8)[None])
-    with pytest.raises(ValueError, match="1 independent direction"):
+    with pytest.raises(ValueError, match="1 independent directions"):
         responses = [(0, np.array([0.01, 0, 0]), np.zeros((8, 3)))]
         displacements.assemble(ALUMINIUM, ALUMINIUM.repeat(2), one_way, responses)
 

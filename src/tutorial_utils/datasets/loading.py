@@ -133,8 +133,8 @@ def fetch(wanted: Card, folder: Path, *, offline: str | None = None) -> Path:
         if getattr(reason, "errno", None) in NO_ROOM:
             raise DatasetError(
                 f"{wanted.name}: {wanted.file} cannot be written to the folder {folder}: {reason}\n"
-                "To cure it: make room there, or set the environment variable TUTORIAL_UTILS_DATA to a folder "
-                "that you can write to."
+                "To cure it: make room there, or set the environment variable TUTORIAL_UTILS_DATA to a "
+                "folder that you can write to."
             ) from reason
         use = offline or f'call datasets.load("{wanted.name}", path="where/it/lies/{wanted.file}")'
         raise DatasetError(

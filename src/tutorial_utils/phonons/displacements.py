@@ -186,9 +186,7 @@ def _column(
             answers.append(turned.reshape(-1))
     solution, _, rank, _ = np.linalg.lstsq(np.array(moves), -np.array(answers), rcond=1e-3)  # (3, sites * 3)
     if rank < 3:
-        raise ValueError(
-            f"responses: atom {atom} moves in {rank} independent directions only, symmetry counted"
-        )
+        raise ValueError(f"responses: atom {atom} moves in {rank} independent directions, with symmetry")
     return solution.reshape(3, -1, 3).transpose(1, 2, 0)
 
 

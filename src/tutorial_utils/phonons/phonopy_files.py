@@ -10,7 +10,7 @@ from tutorial_utils.phonons.lattice import Field, ForceConstants, from_supercell
 
 
 def read_phonopy(path: str | Path) -> tuple[ForceConstants, Field | None]:
-    """Read a result of phonopy: force constants of its primitive cell, and the field of the ions if it has one.
+    """Read a result of phonopy: force constants of its primitive cell, and the ions' field if it has one.
 
     Args:
         path: phonopy_params.yaml, phonopy_disp.yaml or phonopy.yaml. What it does not hold is read from
