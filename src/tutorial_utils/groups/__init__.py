@@ -35,11 +35,12 @@ from tutorial_utils.groups.representations import (
     tensor_product,
     unitarise,
 )
-from tutorial_utils.groups.rotations import clebsch_gordan, generators, spherical_harmonics, wigner_D
+from tutorial_utils.groups.rotations import D, clebsch_gordan, generators, spherical_harmonics, wigner_D
 
 __all__ = [
     "CRYSTALLOGRAPHIC",
     "CharacterTable",
+    "D",
     "SpaceGroup",
     "average",
     "character_table",

@@ -59,12 +59,10 @@ class CharacterTable:
 
     def value(self, irrep: str, class_name: str) -> complex:
         """Return one entry, `table.value("T2g", "6C4")`."""
-        for name, value, known in (
-            ("irrep", irrep, self.irreps),
-            ("class_name", class_name, self.class_names),
-        ):
-            if value not in known:
-                raise ValueError(f"{name}: {value!r} is none of {', '.join(known)}")
+        if irrep not in self.irreps:
+            raise ValueError(f"irrep: {irrep!r} is none of {', '.join(self.irreps)}")
+        if class_name not in self.class_names:
+            raise ValueError(f"class_name: {class_name!r} is none of {', '.join(self.class_names)}")
         return self.values[self.irreps.index(irrep), self.class_names.index(class_name)]
 
     def decompose(self, representation: Matrices | np.ndarray) -> dict[str, int]:
@@ -79,10 +77,10 @@ class CharacterTable:
         Raises:
             ValueError: if a multiplicity is no whole number, so that this is no representation of the group.
         """
-        if np.ndim(representation) not in (1, 3):
+        if not isinstance(representation, np.ndarray) or representation.ndim not in (1, 3):
             raise ValueError(
-                f"representation: expected matrices ({self.order}, n, n) or their traces ({self.order},), got "
-                f"shape {np.shape(representation)}"
+                f"representation: expected matrices ({self.order}, n, n) or their traces ({self.order},), "
+                f"got {type(representation).__name__} of shape {getattr(representation, 'shape', '?')}"
             )
         χ = np.asarray(representation) if np.ndim(representation) == 1 else characters(representation)
         if len(χ) != self.order:

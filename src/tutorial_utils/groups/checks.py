@@ -29,6 +29,8 @@ def orthogonal(
     Raises:
         ValueError: where R is not orthogonal; the message tells a lattice's basis from a distortion.
     """
+    if not isinstance(tolerance, int | float) or not tolerance > 0:
+        raise ValueError(f"tolerance: expected a number above 0, for entries of R Rᵀ - 1, got {tolerance!r}")
     try:
         R = np.asarray(R, dtype=float)
     except (TypeError, ValueError):
@@ -94,11 +96,11 @@ def _fault(R: Float[np.ndarray, "*batch 3 3"], error: float, name: str) -> str:
     )
     if np.abs(R - R.round()).max() < 1e-6:
         return f"The basis is at fault: spglib's whole numbers belong to a lattice's basis, and {cartesian}"
-    if np.abs(np.abs(np.linalg.det(R)) - 1).max() > 1e-3 + error / 2:
-        return f"Their determinants are not 1 or -1, so they are no rotations in any basis: is {name} scaled?"
     if error < 0.1:
         return (
             "So little means a distorted or rounded structure, not a wrong basis: relax or symmetrise it, or "
             f"accept the distortion with tolerance={error * 1.1:.2g}"
         )
+    if np.abs(np.abs(np.linalg.det(R)) - 1).max() > 0.05:
+        return f"The determinants are not 1 or -1, so {name} holds no rotations in any basis"
     return f"The basis is at fault: matrices in a lattice's basis {cartesian}"

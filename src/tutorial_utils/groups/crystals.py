@@ -8,9 +8,11 @@ import spglib
 from ase import Atoms
 from jaxtyping import Float, Int
 
+from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import symmetrised
 from tutorial_utils.groups.finite import multiplication_table
 from tutorial_utils.groups.point_groups import Operations, crystallographic
+from tutorial_utils.structures import plain
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,20 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     a group: those of the nearest undistorted one.
 
     Args:
-        atoms: a crystal, periodic along all axes; any cell of it.
+        atoms: a crystal, periodic along all axes; any cell of it. Own masses, charges and magnetic moments
+            tell atoms apart, see `groups.alike.kinds`; partial occupancy is refused.
         tolerance: how far from its partner an atom may end up, Å; also for the ends of lattice vectors.
 
     Raises:
         ValueError: for a molecule or a slab, or where spglib finds no group at this tolerance.
     """
+    atoms = plain(atoms)
     cell, places = _lattice(atoms, tolerance), atoms.get_scaled_positions()
-    found = spglib.get_symmetry_dataset((cell, places, atoms.numbers), symprec=tolerance)
+    found = spglib.get_symmetry_dataset((cell, places, kinds(atoms)), symprec=tolerance)
     if found is None:
         raise ValueError(
-            f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? Else try a "
-            "smaller tolerance"
+            f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? "
+            "Else try a smaller tolerance"
         )
     W, which = np.unique(found.rotations, axis=0, return_inverse=True)
     R = cell.T @ W @ np.linalg.inv(cell.T)
@@ -96,14 +100,12 @@ def operations(
 
 def _lattice(atoms: Atoms, tolerance: float) -> Float[np.ndarray, "3 3"]:
     """Return the cell of a crystal, rows in Å, once the arguments are what they should be."""
-    if not isinstance(atoms, Atoms):
-        raise ValueError(f"atoms: expected an ase.Atoms, got {type(atoms).__name__}")
     if not isinstance(tolerance, int | float) or not tolerance > 0:
         raise ValueError(f"tolerance: expected a positive length in Å, got {tolerance!r}")
     if not atoms.pbc.all() or not len(atoms) or abs(atoms.cell.volume) < 1e-6:
         raise ValueError(
-            f"atoms: expected a crystal, periodic along all axes with a cell, got {len(atoms)} atoms with pbc "
-            f"{atoms.pbc.tolist()} and a cell of {abs(atoms.cell.volume):.3g} Å³; for a molecule take "
+            f"atoms: expected a crystal, periodic along all axes with a cell, got {len(atoms)} atoms with "
+            f"pbc {atoms.pbc.tolist()} and a cell of {abs(atoms.cell.volume):.3g} Å³; for a molecule take "
             "symmetry.stabiliser"
         )
     return atoms.cell.array

@@ -32,9 +32,7 @@ CRYSTALLOGRAPHIC = MappingProxyType(
 )
 
 # Other names of the same groups in the same axes, spglib's among them.
-_ALIASES = MappingProxyType(
-    {"C3i": "S6", "S2": "Ci", "C1h": "Cs", "S1": "Cs", "C1v": "Cs", "V": "D2", "Vh": "D2h"}
-)
+_ALIASES = MappingProxyType({"C3i": "S6", "S2": "Ci", "C1h": "Cs", "S1": "Cs", "V": "D2", "Vh": "D2h"})
 
 _I = np.eye(3)
 _INVERSION, _MIRROR_Z, _MIRROR_X, _HALF_X = (

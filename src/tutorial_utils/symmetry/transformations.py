@@ -15,6 +15,7 @@ from torch import Tensor
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils.graphs import FIELDS
+from tutorial_utils.groups.checks import orthogonal
 
 Structure = TypeVar("Structure", Atoms, Data)
 
@@ -29,6 +30,8 @@ def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
         Orthogonal matrix of determinant +1, from the QR decomposition of a Gaussian matrix
         (Mezzadri, arXiv:math-ph/0609050).
     """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: expected np.random.default_rng(seed), got {type(rng).__name__}")
     Q, triangle = np.linalg.qr(rng.normal(size=(3, 3)))
     Q = Q * np.sign(np.diag(triangle))
     return Q * np.linalg.det(Q).round()
@@ -47,9 +50,9 @@ def rotate(structure: Structure, R: Float[np.ndarray, "3 3"]) -> Structure:
     Raises:
         ValueError: where R is not orthogonal.
     """
-    R = np.asarray(R, dtype=float)
-    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6):
-        raise ValueError(f"R: expected an orthogonal matrix (3, 3), got {R.tolist()}")
+    R = orthogonal(R)
+    if R.shape != (3, 3):
+        raise ValueError(f"R: expected one orthogonal matrix (3, 3), got shape {R.shape}")
     return _linear(structure, R)
 
 
