@@ -209,7 +209,7 @@ def from_forces(
     for atom, _, F in responses:
         if not 0 <= atom < len(supercell) or np.shape(F) != (len(supercell), 3):
             raise ValueError(
-                f"responses: expected an atom from 0 to {len(supercell) - 1} and forces ({len(supercell)}, 3) "
+                f"responses: expected atoms 0 to {len(supercell) - 1} and forces ({len(supercell)}, 3) "
                 f"in eV/Å, got atom {atom} and forces {np.shape(F)}"
             )
     ours = [(int(place[atom]), np.asarray(u), np.asarray(F)[order]) for atom, u, F in responses]

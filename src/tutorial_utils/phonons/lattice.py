@@ -116,7 +116,7 @@ def from_supercell(
     kind = kinds(atoms, supercell)
     if not np.array_equal(kind[: len(atoms)], np.arange(len(atoms))):
         raise ValueError(
-            f"supercell: its first {len(atoms)} atoms should be images of the cell's atoms in order, but they "
+            f"supercell: its first {len(atoms)} atoms should be images of the cell's in order, but they "
             f"are of the atoms {kind[: len(atoms)].tolist()}; put one image of each first"
         )
     found = _nearest_images(supercell, len(atoms))
@@ -136,7 +136,7 @@ def kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
     cells = abs(np.linalg.det(multiples))
     if np.abs(multiples - multiples.round()).max() > 1e-3 or round(cells) * len(atoms) != len(supercell):
         raise ValueError(
-            f"supercell: its lattice vectors are {multiples.round(3).tolist()} times those of the cell and "
+            f"supercell: its lattice vectors are {multiples.round(3).tolist()} times the cell's and "
             f"it has {len(supercell)} atoms; expected whole multiples, and {cells:.3g} times {len(atoms)} atoms"
         )
     apart = (supercell.positions[:, None] - atoms.positions) @ inverse
