@@ -137,7 +137,8 @@ def kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
     if np.abs(multiples - multiples.round()).max() > 1e-3 or round(cells) * len(atoms) != len(supercell):
         raise ValueError(
             f"supercell: its lattice vectors are {multiples.round(3).tolist()} times the cell's and "
-            f"it has {len(supercell)} atoms; whole multiples, and {cells:.3g} times {len(atoms)} atoms"
+            f"it has {len(supercell)} atoms; expected whole multiples, and {cells:.3g} times "
+            f"{len(atoms)} atoms"
         )
     apart = (supercell.positions[:, None] - atoms.positions) @ inverse
     distance = np.abs(apart - apart.round()).max(axis=-1)
