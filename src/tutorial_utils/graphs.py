@@ -27,7 +27,7 @@ import torch
 import vesin
 from ase import Atoms
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 FIELDS = ("pos", "atomic_numbers", "edge_index", "edge_shift", "cell", "pbc")
@@ -117,6 +117,23 @@ def batch(graphs: Sequence[Data]) -> Batch:
                 f"number {number} has {sorted(graph.keys())}"
             )
     return Batch.from_data_list(graphs)
+
+
+def follow(graph: Data, model: nn.Module) -> Data:
+    """Return a graph on a model's device and with numbers of its dtype; nowhere else are data moved.
+
+    Args:
+        graph: a graph or a batch; it stays as it is.
+        model: says where and how precise, by its first parameter; without parameters nothing changes.
+    """
+    weight = next(model.parameters(), None)
+    if weight is None:
+        return graph
+
+    def moved(x: Tensor) -> Tensor:
+        return x.to(weight.device, weight.dtype) if x.is_floating_point() else x.to(weight.device)
+
+    return graph.__copy__().apply(moved)
 
 
 def _checked(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, float]:
