@@ -29,7 +29,7 @@ import torch
 import vesin
 from ase import Atoms
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import structures
@@ -114,16 +114,21 @@ def within(graph: Data, cutoff: float) -> Edges:
     Raises:
         ValueError: for a graph that was made with a shorter cutoff, or no graph.
     """
+    check_cutoff(graph, cutoff)
+    vectors = edge_vectors(graph)
+    lengths = vectors.norm(dim=-1)
+    near = lengths < cutoff
+    return Edges(graph.edge_index[:, near], vectors[near], lengths[near])
+
+
+def check_cutoff(graph: Data, cutoff: float) -> None:
+    """Raise a ValueError for a graph that was made with a cutoff (Å) shorter than this; see `within`."""
     check_graph(graph)
     if "cutoff" in graph and float(graph.cutoff.min()) < cutoff * (1 - 1e-6):
         raise ValueError(
             f"graph: its edges end at {float(graph.cutoff.min()):g} Å, but neighbours are wanted up to "
             f"{float(cutoff):g} Å; make it with to_graph(atoms, {float(cutoff):g})"
         )
-    vectors = edge_vectors(graph)
-    lengths = vectors.norm(dim=-1)
-    near = lengths < cutoff
-    return Edges(graph.edge_index[:, near], vectors[near], lengths[near])
 
 
 def check_graph(graph: object, *, argument: str = "graph", expected: str = "") -> None:
@@ -183,6 +188,23 @@ def batch(graphs: Sequence[Data]) -> Batch:
                 f"number {number} has {sorted(graph.keys())}"
             )
     return Batch.from_data_list(graphs)
+
+
+def follow(graph: Data, model: nn.Module) -> Data:
+    """Return a graph on a model's device and with numbers of its dtype; nowhere else are data moved.
+
+    Args:
+        graph: a graph or a batch; it stays as it is.
+        model: says where and how precise, by its first parameter; without parameters nothing changes.
+    """
+    weight = next(model.parameters(), None)
+    if weight is None:
+        return graph
+
+    def moved(x: Tensor) -> Tensor:
+        return x.to(weight.device, weight.dtype) if x.is_floating_point() else x.to(weight.device)
+
+    return graph.__copy__().apply(moved)
 
 
 def _neighbours(atoms: Atoms, cutoff: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

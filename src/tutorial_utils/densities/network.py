@@ -92,8 +92,6 @@ class DensityNetwork(nn.Module):
         self.layers = nn.ModuleList()
         for edge, wanted in zip(self.edges, (layers - 1) * [hidden] + [last], strict=True):
             layer = Layer(irreps, edge, wanted, radial=radial, neighbours=neighbours)
-            # the same kind of map with one matrix an irrep, not one a block of it: a sixth less time
-            layer.W1 = o3.Linear(layer.product.irreps_out.simplify(), layer.gate.irreps_in)
             self.layers.append(layer)
             irreps = layer.irreps_out
         self.heads = nn.ModuleList(
