@@ -179,9 +179,11 @@ def batch(graphs: Sequence[Data]) -> Batch:
     graphs = [graphs] if isinstance(graphs, Data) else list(graphs)
     if not graphs:
         raise ValueError("graphs: expected at least one graph, got an empty list")
-    for graph in graphs:
-        check_graph(graph, argument="graphs", expected="a list, each member ")
     for number, graph in enumerate(graphs):
+        if not isinstance(graph, Data):
+            raise ValueError(
+                f"graphs: expected graphs of to_graph, got {type(graph).__name__} as number {number}"
+            )
         if set(graph.keys()) != set(graphs[0].keys()):
             raise ValueError(
                 f"graphs: all must have the same fields; number 0 has {sorted(graphs[0].keys())}, "
