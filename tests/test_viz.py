@@ -17,7 +17,6 @@ from e3nn import o3
 
 from tutorial_utils import viz
 from tutorial_utils.book_renderer import PLOTLY_MIME, figure_html
-from tutorial_utils.viz import display
 from tutorial_utils.viz.display import compact
 from tutorial_utils.viz.structures import THREE_D_MOL
 
@@ -28,7 +27,7 @@ ALT = "The error falls to 0.1 eV/Å with 100 geometries"
 def stored(monkeypatch):
     """A function that shows a figure and returns the output a notebook would store."""
     outputs = []
-    monkeypatch.setattr(display, "display", lambda bundle, raw: outputs.append(bundle))
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: outputs.append(bundle))
 
     def show(figure, alt=ALT) -> dict:
         assert viz.show(figure, alt=alt) is None
@@ -220,6 +219,40 @@ def test_a_slider_leaves_a_range_that_is_set_and_follows_log_axes():
     figure = viz.slider(frames, ["a", "b"], label="model")
     assert figure.layout.xaxis.range == (0, 5)
     assert np.allclose(figure.layout.yaxis.range, [-3.2, 1.2])
+
+
+def test_every_frame_of_a_slider_lies_within_its_axes():
+    """Also where None breaks a line, where points are drawn by WebGL, and where zero has no place."""
+    lines = {
+        "broken": [[1, 2, None, top] for top in (3, 22, 40)],
+        "missing": [np.array([1.0, np.nan, top, 2]) for top in (3, 22, 40)],
+        "zero on a log axis": [[0, 1, 10, top] for top in (30, 1e3, 1e5)],
+    }
+    for kind in (go.Scatter, go.Scattergl):
+        for name, rows in lines.items():
+            frames = [go.Figure(kind(x=[0, 1, 2, 3], y=row)) for row in rows]
+            frames[0].update_yaxes(type="log" if "log" in name else "linear")
+            low, high = viz.slider(frames, range(3), label="crystal").layout.yaxis.range
+            values = np.array(rows, dtype=float)
+            values = np.log10(values[values > 0]) if "log" in name else values[np.isfinite(values)]
+            assert low < values.min() < values.max() < high < 2 * values.max(), (kind, name)
+
+
+def test_points_in_a_plane_take_no_webgl(stored):
+    frames = [go.Figure(go.Scattergl(x=np.arange(50), y=np.arange(50) + i, mode="markers")) for i in (0, 1)]
+    spec = stored(viz.slider(frames, [0, 1], label="step"))[PLOTLY_MIME]
+    traces = [*spec["data"], *(trace for frame in spec["frames"] for trace in frame["data"])]
+    assert [trace["type"] for trace in traces] == ["scatter"] * 3
+    assert np.array_equal(numbers(spec["data"][0]["y"]), np.arange(50))
+
+
+def test_log_axes_have_two_to_eight_labels_that_do_not_collide(stored):
+    for low, high in ((3e-7, 2), (0.011, 0.09), (8, 13), (1, 2e4), (1e-12, 1e12)):
+        fig = go.Figure(go.Scatter(x=[1, 2], y=[low, high]), {"yaxis_type": "log"})
+        ticks = np.array(stored(fig)[PLOTLY_MIME]["layout"]["yaxis"]["tickvals"])
+        shown = ticks[(ticks > 0.8 * low) & (ticks < 1.25 * high)]
+        assert 2 <= len(shown) <= 8, (low, high, shown)
+        assert (np.diff(np.log10(shown)) >= 0.04 * np.log10(high / low)).all()
 
 
 def test_a_slider_of_surfaces_holds_the_scene_still():
