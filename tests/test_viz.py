@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 import pytest
 import torch
 from ase.build import molecule
+from bs4 import BeautifulSoup
 from e3nn import o3
 
 from tutorial_utils import viz
-from tutorial_utils.book_renderer import PLOTLY_MIME, figure_html
+from tutorial_utils.book_renderer import PLOTLY_MIME, dressed, figure_html
 from tutorial_utils.viz.display import compact
 from tutorial_utils.viz.structures import THREE_D_MOL
 
@@ -328,3 +329,37 @@ def test_a_figure_on_a_page_cannot_end_its_own_script():
 def test_the_versions_of_3dmol_agree():
     tool = (Path(__file__).parents[1] / "tools/vendor.py").read_text(encoding="utf-8")
     assert re.search(r'"3dmol": \(\s*"([\d.]+)"', tool)[1] == THREE_D_MOL
+
+
+PAGE = """<section><h2>1 · Begin<a class="headerlink" href="#x">#</a></h2>
+<blockquote><div><p><strong>Predict, then run.</strong> How many?</p>
+<ul><li>one</li><li>two <!-- right --></li></ul></div></blockquote>
+<div class="cell tag_setup"><div class="cell_input"><pre>import x</pre></div></div>
+<div class="cell"><div class="cell_output"><pre>error: 0.1 eV (live run within 30 %)</pre></div></div>
+<blockquote><div><p><strong>Pitfall.</strong> Beware.</p></div></blockquote>
+<p><strong>Exercise 1.2</strong> Turn it.</p>FIGURE</section>
+<section><h2>2 · Going further: more</h2></section>"""
+
+
+def test_a_page_of_the_book_gets_captions_anchors_and_badges():
+    figure = {"data": [], "layout": {"meta": {"alt": ALT}}}
+    page = BeautifulSoup(dressed(PAGE.replace("FIGURE", figure_html(figure)), "1"), "html.parser")
+    assert page.select_one(".course-figure .course-caption").get_text() == f"Figure 1.1 · {ALT}"
+    for name in ("figure-1", "exercise-1-2", "pitfall-1"):
+        assert len(page.select(f"#{name}")) == 1
+    assert [badge.get_text() for badge in page.select("h2 > .course-badge")] == ["core", "further"]
+    assert len(page.select("section.course-further")) == 1
+    assert [choice.get_text().strip() for choice in page.select("li[data-right=yes]")] == ["two"]
+    assert page.select_one(".course-live").get_text() == "(live run within 30 %)"
+    assert page.select_one("details.course-setup .tag_setup") is not None
+
+
+def test_the_books_slider_names_every_step_and_gives_back_the_room_of_plotlys(stored):
+    frames = [go.Figure(go.Scatter(x=[0, 1], y=[0, i])) for i in range(3)]
+    spec = stored(viz.slider(frames, [0.5, 1.0, 2.0], label="field", unit="eV", active=1))[PLOTLY_MIME]
+    page = BeautifulSoup(figure_html(spec), "html.parser")
+    knob = page.select_one("input[type=range]")
+    assert json.loads(knob["data-names"]) == ["0.5 eV", "1 eV", "2 eV"]
+    assert (knob["value"], knob["max"], knob["aria-label"]) == ("1", "2", "field")
+    assert page.select_one(".course-plotly")["style"] == "height:400px"
+    assert "sliders" not in json.loads(page.script.string)["layout"]

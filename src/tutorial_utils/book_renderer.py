@@ -116,7 +116,9 @@ def _lighten(app: Any, exception: Exception | None) -> None:
         text = page.read_text(encoding="utf-8")
         shorter = re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text)
         shorter = re.sub(r'<script src="[^"]*fontawesome[^"]*"></script>\n?', "", shorter)
-        shorter = re.sub(r'<link rel="preload" as="script" href="[^"]*fontawesome[^"]*"[^>]*>\n?', "", shorter)
+        shorter = re.sub(
+            r'<link rel="preload" as="script" href="[^"]*fontawesome[^"]*"[^>]*>\n?', "", shorter
+        )
         if shorter != text:
             page.write_text(shorter, encoding="utf-8")
 
@@ -165,7 +167,9 @@ def dressed(body: str, session: str = "") -> str:
         _fold_setup(soup)
     for text in soup.select(".cell_output pre"):
         for part in text.find_all(string=re.compile("live run within")):
-            marked = re.sub(r"(\(live run within [^)]*\))", r'<span class="course-live">\1</span>', html.escape(part))
+            marked = re.sub(
+                r"(\(live run within [^)]*\))", r'<span class="course-live">\1</span>', html.escape(part)
+            )
             part.replace_with(BeautifulSoup(marked, "html.parser"))
     return str(soup)
 
@@ -199,7 +203,9 @@ def _boxes(soup: BeautifulSoup) -> None:
         if kind == "pitfall":
             pitfalls += 1
             _anchor(soup, quote, f"pitfall-{pitfalls}")
-        for remark in quote.find_all(string=lambda text: isinstance(text, Comment) and text.strip() == "right"):
+        for remark in quote.find_all(
+            string=lambda text: isinstance(text, Comment) and text.strip() == "right"
+        ):
             choice = remark.find_parent("li")
             if choice:
                 choice["data-right"] = "yes"
@@ -230,8 +236,16 @@ def _fold_setup(soup: BeautifulSoup) -> None:
     first.insert_before(fold)
     following = first.find_next_sibling()
     fold.extend([summary, first])
-    code = following.select_one(".cell_input pre") if following and "cell" in following.get("class", []) else None
-    if code and code.get_text().lstrip().startswith(("import ", "from ")) and not following.select(".cell_output"):
+    code = (
+        following.select_one(".cell_input pre")
+        if following and "cell" in following.get("class", [])
+        else None
+    )
+    if (
+        code
+        and code.get_text().lstrip().startswith(("import ", "from "))
+        and not following.select(".cell_output")
+    ):
         fold.append(following)
 
 
