@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup, Comment, Tag
+from bs4 import BeautifulSoup, Comment
 from docutils import nodes
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -47,8 +47,8 @@ def figure_html(figure: dict[str, Any]) -> str:
         figure: plotly's dictionary; `layout.meta.alt` holds the alternative text.
 
     Returns:
-        A named image for screen readers, its height reserved, the data beside it, and the browser's own slider
-        in the place of plotly's.
+        A named image for screen readers, its height reserved, the data beside it, and the browser's own
+        slider in the place of plotly's.
     """
     layout = dict(figure.get("layout", {}))
     alt = layout.get("meta", {}).get("alt", "Figure")
@@ -151,10 +151,10 @@ def dressed(body: str, session: str = "") -> str:
         session: number of the session; "" on other pages.
 
     Returns:
-        The same page: each figure with a numbered caption, each figure, exercise and pitfall with an anchor that
-        stays (#figure-3, #exercise-1-2, #pitfall-2), sections marked as core or going further.
+        The same page: each figure with a numbered caption, each figure, exercise and pitfall with an anchor
+        that stays (#figure-3, #exercise-1-2, #pitfall-2), sections marked as core or going further.
     """
-    soup = BeautifulSoup(body, "html.parser")
+    soup: Any = BeautifulSoup(body, "html.parser")
     for number, figure in enumerate(soup.select(".course-figure, .course-structure"), start=1):
         _caption(soup, figure, f"{session}.{number}" if session else f"{number}", number)
     _boxes(soup)
@@ -174,12 +174,12 @@ def dressed(body: str, session: str = "") -> str:
     return str(soup)
 
 
-def _anchor(soup: BeautifulSoup, place: Tag, name: str) -> None:
+def _anchor(soup: Any, place: Any, name: str) -> None:
     if not soup.find(id=name):
         place.insert_before(soup.new_tag("span", id=name, attrs={"class": "course-anchor"}))
 
 
-def _caption(soup: BeautifulSoup, figure: Tag, label: str, number: int) -> None:
+def _caption(soup: Any, figure: Any, label: str, number: int) -> None:
     named = figure.select_one("[role=img], img")
     text = (named.get("aria-label") or named.get("alt") or "") if named else ""
     _anchor(soup, figure, f"figure-{number}")
@@ -191,7 +191,7 @@ def _caption(soup: BeautifulSoup, figure: Tag, label: str, number: int) -> None:
     figure.append(caption)
 
 
-def _boxes(soup: BeautifulSoup) -> None:
+def _boxes(soup: Any) -> None:
     """Let "> **Pitfall.** …" be a box of its kind, and mark the right choices of a prediction."""
     pitfalls = 0
     for quote in soup.find_all("blockquote"):
@@ -212,7 +212,7 @@ def _boxes(soup: BeautifulSoup) -> None:
             remark.extract()
 
 
-def _badges(soup: BeautifulSoup) -> None:
+def _badges(soup: Any) -> None:
     """Say of each numbered section whether it is core or goes further."""
     for heading in soup.find_all(["h2", "h3"]):
         text, section = heading.get_text(), heading.parent
@@ -226,7 +226,7 @@ def _badges(soup: BeautifulSoup) -> None:
             heading.extend([" ", badge])
 
 
-def _fold_setup(soup: BeautifulSoup) -> None:
+def _fold_setup(soup: Any) -> None:
     """Put the set-up, and the imports below it, behind one line."""
     first = soup.select_one(".tag_setup")
     if not first:
