@@ -111,10 +111,11 @@ def _drop_thebe(app: Any, page: str, template: str, context: dict[str, Any], doc
 
 
 def _lighten(app: Any, exception: Exception | None) -> None:
-    """Leave out the theme's font hints, which a browser refuses in a folder, and its second set of icons."""
+    """Leave out the theme's font hints, which a browser refuses in a folder, its second set of icons, and a title said twice."""
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         shorter = re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text)
+        shorter = re.sub(r"<title>(.+?) &#8212; \1</title>", r"<title>\1</title>", shorter)
         shorter = re.sub(r'<script src="[^"]*fontawesome[^"]*"></script>\n?', "", shorter)
         shorter = re.sub(
             r'<link rel="preload" as="script" href="[^"]*fontawesome[^"]*"[^>]*>\n?', "", shorter
@@ -124,9 +125,7 @@ def _lighten(app: Any, exception: Exception | None) -> None:
 
 
 def _name_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give a page its description, and the front page its title once."""
-    if page == app.config.root_doc:
-        context["docstitle"] = ""
+    """Give a page its description."""
     text = " ".join(BeautifulSoup(context.get("body", ""), "html.parser").stripped_strings)
     words = re.sub(r"\s+", " ", text)[:160].rsplit(" ", 1)[0]
     tags = {"name": "description", "property": "og:description"}
