@@ -111,7 +111,7 @@ def _drop_thebe(app: Any, page: str, template: str, context: dict[str, Any], doc
 
 
 def _lighten(app: Any, exception: Exception | None) -> None:
-    """Leave out the theme's font hints, which a browser refuses in a folder, its second set of icons, and a title said twice."""
+    """Leave out font hints, which a browser refuses in a folder, the second set of icons, a doubled title."""
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         shorter = re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text)
