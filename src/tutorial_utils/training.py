@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from tutorial_utils.graphs import follow
 
@@ -95,7 +95,9 @@ def fit(
     watched = copy.deepcopy(model) if average else model
     schedule = _cosine(optimizer, min(steps_left, epochs * len(batches)), decay)
     history = History(train=[], valid=[], best_epoch=0)
-    with tqdm(total=epochs, disable=quiet or not _somebody_watches(), leave=False, unit="epoch") as bar:
+    # plain text: a widget would stand in the saved notebook as an error
+    look = {"leave": False, "unit": "epoch", "file": sys.stdout}
+    with tqdm(total=epochs, disable=quiet or not _somebody_watches(), **look) as bar:
         for epoch in range(epochs):
             some = islice(batches, steps_left)
             history.train.append(_train_epoch(model, loss, some, schedule, watched, average))
