@@ -88,12 +88,9 @@ def to_graph(
 
 
 class Edges(NamedTuple):
-    """The edges of a graph that are shorter than a cutoff.
+    """The edges of a graph that are shorter than a cutoff, in the order of the graph.
 
-    Attributes:
-        edge_index: (2, edges) | as in the graph.
-        vectors: (edges, 3) Å | from the centre to its neighbour.
-        lengths: (edges,) Å.
+    ``edge_index`` as in the graph, ``vectors`` (Å) from the centre to its neighbour, ``lengths`` (Å).
     """
 
     edge_index: Int[Tensor, "2 edges"]
