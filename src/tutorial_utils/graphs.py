@@ -91,12 +91,12 @@ class Edges(NamedTuple):
     """The edges of a graph that are shorter than a cutoff.
 
     Attributes:
-        index: (2, edges) | as ``edge_index``.
+        edge_index: (2, edges) | as in the graph.
         vectors: (edges, 3) Å | from the centre to its neighbour.
         lengths: (edges,) Å.
     """
 
-    index: Int[Tensor, "2 edges"]
+    edge_index: Int[Tensor, "2 edges"]
     vectors: Float[Tensor, "edges 3"]
     lengths: Float[Tensor, " edges"]
 

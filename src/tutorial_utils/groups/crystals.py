@@ -1,7 +1,7 @@
 """The symmetry of a crystal, found by spglib and given as Cartesian orthogonal matrices."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import spglib
@@ -52,7 +52,8 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     """
     atoms = plain(atoms)
     cell, places = _lattice(atoms, tolerance), atoms.get_scaled_positions()
-    found = spglib.get_symmetry_dataset((cell, places, kinds(atoms).tolist()), symprec=tolerance)
+    crystal: tuple[Any, ...] = (cell, places, kinds(atoms))
+    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
     if found is None:
         raise ValueError(
             f"atoms: spglib finds no space group within tolerance={tolerance} Å. Do atoms overlap? "

@@ -81,7 +81,7 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
     return table
 
 
-def square(matrices: Matrices, name: str) -> Matrices:
+def square(matrices: Sequence[np.ndarray] | Matrices, name: str) -> Matrices:
     """Return an array (number, n, n) of finite numbers; refuse everything else by the argument's name."""
     try:
         found = np.asarray(matrices)

@@ -46,7 +46,7 @@ class PairPotential(nn.Module):
         """Return energies, eV."""
         channel, kind, edges = self._pairs(graph)
         φ = (self._functions(edges.lengths) * self.weights[kind]).sum(dim=1)
-        atom = self.shift[channel].index_add(0, edges.index[1], 0.5 * φ)
+        atom = self.shift[channel].index_add(0, edges.edge_index[1], 0.5 * φ)
         return pool(atom[:, None], graph, "sum")
 
     def fit(self, graph: Data, *, ridge: float = 1e-6) -> None:
@@ -75,7 +75,7 @@ class PairPotential(nn.Module):
     def _pairs(self, graph: Data) -> tuple[Tensor, Tensor, graphs.Edges]:
         edges = graphs.within(graph, self.radial.cutoff)
         channel = element_channels(graph.atomic_numbers, self.elements)
-        neighbour, centre = edges.index
+        neighbour, centre = edges.edge_index
         return channel, self.kind[channel[neighbour], channel[centre]], edges
 
     def _functions(self, r: Float[Tensor, " edges"]) -> Float[Tensor, "edges size"]:

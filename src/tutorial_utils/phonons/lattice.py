@@ -10,6 +10,7 @@ an imaginary one: a crystal that is not stable.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -150,7 +151,7 @@ def kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
     return kind
 
 
-def _nearest_images(supercell: Atoms, count: int) -> list[tuple[np.ndarray, ...]]:
+def _nearest_images(supercell: Atoms, count: int) -> list[tuple[Any, ...]]:
     """Return (atom, site, vector, share) of the nearest images of all sites, atom by atom."""
     found = []
     for number, centre in enumerate(supercell.positions[:count]):

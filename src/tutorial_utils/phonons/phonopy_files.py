@@ -26,7 +26,7 @@ def read_phonopy(path: str | Path) -> tuple[ForceConstants, Field | None]:
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"path: there is no file {path}")
-    beside = {
+    beside: dict[str, Any] = {
         f"{name.lower()}_filename": str(path.with_name(name))
         for name in ("FORCE_CONSTANTS", "FORCE_SETS", "BORN")
         if path.with_name(name).is_file()
