@@ -82,7 +82,9 @@ def test_the_calculator_has_forces_and_a_stress_that_are_slopes_of_its_energy():
     atoms.calc = nn.Calculator(potential())
     F, σ, step = atoms.get_forces(), voigt_6_to_full_3x3_stress(atoms.get_stress()), 1e-4
 
-    def energy(*, strain=np.zeros((3, 3)), move=np.zeros((4, 3))):
+    still, unstrained = np.zeros((4, 3)), np.zeros((3, 3))
+
+    def energy(*, strain=unstrained, move=still):
         other = atoms.copy()
         other.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
         other.positions += move
@@ -157,7 +159,7 @@ def test_graphs_follow_a_model_to_its_device_and_dtype(dtype):
     model = potential(inputs={"q": "0e"})
     torch.set_default_dtype(torch.float64)
     graph = graphs.to_graph(bulk("NaCl", "rocksalt", a=5.6), 5.0, system={"q": 1.0})
-    here, forces = model(graph), nn.forces(model, graph)
+    here = model(graph)
     assert here.dtype == dtype
     with Elsewhere():
         model.to("meta")

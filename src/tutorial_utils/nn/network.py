@@ -15,6 +15,7 @@ Sources: tensor field networks (arXiv:1802.08219), e3nn (arXiv:2207.09453), Nequ
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from ase.data import atomic_numbers as number_of
@@ -218,7 +219,7 @@ class Layer(nn.Module):
 
 # Takes (irreps_in, irreps_edge, wanted) and returns a module called with (h_j, Y, weights), which has
 # ``irreps_out`` and ``weight_numel``.
-Product = Callable[[o3.Irreps, o3.Irreps, o3.Irreps], nn.Module]
+Product = Callable[[o3.Irreps, o3.Irreps, o3.Irreps], Any]
 
 
 def depthwise_product(irreps_in: o3.Irreps, irreps_edge: o3.Irreps, wanted: o3.Irreps) -> o3.TensorProduct:

@@ -116,7 +116,7 @@ class Calculator(AseCalculator):
     Further inputs of the network are taken from ``atoms.arrays`` (one row an atom) or ``atoms.info``.
     """
 
-    implemented_properties = ("energy", "forces", "stress")
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012 - ASE wants a list
 
     def __init__(self, model: Potential | EquivariantNetwork):
         """Wrap a model that predicts one energy a structure, eV; it works in its own dtype and device."""
@@ -128,11 +128,12 @@ class Calculator(AseCalculator):
     ) -> None:
         """Fill ``results``."""
         super().calculate(atoms, properties, system_changes)
+        structure: Any = self.atoms  # the copy that ASE keeps
         with precision(next(self.model.parameters()).dtype):
-            graph = self.graph(self.atoms)
+            graph = self.graph(structure)
         self.results["energy"] = self.model(graph).item()
         self.results["forces"] = forces(self.model, graph).detach().cpu().numpy()
-        if self.atoms.pbc.all():
+        if structure.pbc.all():
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress(self.model, graph)[0].cpu().numpy())
 
     def graph(self, atoms: Atoms) -> Data:
@@ -169,10 +170,13 @@ def load(path: str | Path, *, device: torch.device | str = "cpu") -> Equivariant
 
 
 def _build(recipe: Mapping[str, Any]) -> EquivariantNetwork | Potential:
-    arguments = {name: value for name, value in recipe.items() if name != "kind"}
     if recipe["kind"] == "Potential":
-        return Potential(_build(arguments["network"]))
-    return EquivariantNetwork(**arguments)
+        return Potential(_network(recipe["network"]))
+    return _network(recipe)
+
+
+def _network(recipe: Mapping[str, Any]) -> EquivariantNetwork:
+    return EquivariantNetwork(**{name: value for name, value in recipe.items() if name != "kind"})
 
 
 @contextmanager
