@@ -1,7 +1,7 @@
 """Exercises of session 1: what symmetry does to a learning problem."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -56,9 +56,15 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
                 "or an R that is not orthogonal."
             )
     for name, (f, suspect) in _FAULTY.items():
-        found = _number(answer(f, x.clone()))
-        if not found > 1e-3:
-            raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
+        for sign in (1, -1):  # -f breaks the law as f does
+            found = _number(answer(lambda y, f=f, sign=sign: sign * f(y), x.clone()))
+            if found < 0:
+                raise Wrong(
+                    f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences of "
+                    "opposite sign must not cancel, so take absolute values, or squares."
+                )
+            if not found > 1e-3:
+                raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
     return f"Your test passes {len(_HEALTHY)} healthy functions and catches {len(_FAULTY)} faulty ones."
 
 
@@ -81,7 +87,7 @@ def _charges(atoms: Atoms) -> Tensor:
 
 @exercise(
     "1.2",
-    title="A dipole that does not care where the origin is",
+    title="A dipole that does not depend on the origin",
     hint=[
         "How much does the sum of q r change when everything moves by t?",
         "Take the mean charge off every atom.",
@@ -89,22 +95,25 @@ def _charges(atoms: Atoms) -> Tensor:
 )
 def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Judge a dipole by the laws, and by its value where the charges are neutral."""
+
+    def dipole(charges: Tensor, positions: Tensor) -> Tensor:
+        found = answer(charges.clone(), positions.clone())
+        shape = np.shape(found)
+        if shape != (3,):
+            raise Wrong(f"Expected three numbers, shape (3,), got {type(found).__name__} {shape}.")
+        return torch.as_tensor(found, dtype=positions.dtype)
+
     ethanol = molecule("CH3CH2OH")
     ethanol.rattle(0.05, seed=0)
     q, r = _charges(ethanol), torch.tensor(ethanol.positions)
     neutral = q - q.mean()
-    found = answer(neutral.clone(), r.clone())
-    if tuple(getattr(found, "shape", ())) != (3,):
-        raise Wrong(
-            f"Expected a tensor (3,), got {type(found).__name__} {tuple(getattr(found, 'shape', ()))}."
-        )
-    difference = (found - neutral @ r).abs().max().item()
+    difference = (dipole(neutral, r) - neutral @ r).abs().max().item()
     if not difference < 1e-8:
         raise Wrong(
             f"For neutral charges the dipole is the sum of q r; yours is off by {difference:.1e} e Å. "
             "Change the charges only by what is needed to make their sum zero."
         )
-    shift = (answer(q.clone(), r + 1.0) - answer(q.clone(), r)).abs().max().item()
+    shift = (dipole(q, r + 1.0) - dipole(q, r)).abs().max().item()
     if not shift < 1e-8:
         raise Wrong(
             f"translation fails for 1o: moving the molecule by 1 Å along x, y and z changes the dipole by "
@@ -113,10 +122,10 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         )
     require(
         symmetry.equivariance_report(
-            lambda atoms: answer(_charges(atoms), torch.tensor(atoms.positions)), ethanol, "1o"
+            lambda atoms: dipole(_charges(atoms), torch.tensor(atoms.positions)), ethanol, "1o"
         )
     )
-    return "Your dipole turns with the molecule, forgets the origin, and knows no first atom."
+    return "Your dipole turns with the molecule and depends neither on the origin nor on the order of atoms."
 
 
 @exercise(
@@ -127,7 +136,7 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         "The determinant of the first n of four linearly independent functions, such as 1, x, y, z.",
     ],
 )
-def fermions(answer: Callable[[np.ndarray], float]) -> str:
+def fermions(answer: Callable[[np.ndarray], complex]) -> str:
     """Antisymmetric under every exchange, for two, three and four particles, and not zero everywhere."""
     rng = np.random.default_rng(0)
     for n in (2, 3, 4):
@@ -148,11 +157,11 @@ def fermions(answer: Callable[[np.ndarray], float]) -> str:
     )
 
 
-def _one_number(f: Callable[[np.ndarray], float], x: Float[np.ndarray, "particles 3"]) -> float:
-    value = np.asarray(f(x.copy()), dtype=float)
+def _one_number(f: Callable[[np.ndarray], complex], x: Float[np.ndarray, "particles 3"]) -> complex:
+    value = np.asarray(f(x.copy()))
     if value.size != 1:
         raise Wrong(f"For {len(x)} particles the answer has the shape {value.shape}; expected one number.")
-    return value.item()
+    return complex(value.item())
 
 
 def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
@@ -199,6 +208,7 @@ def loop_features(features: Features) -> str:
                 f"On a {size} x {size} torus {rank} of your numbers are independent, but {size**2 + 1} are "
                 "physical: different fields look the same. Is each plaquette there?"
             )
+        _need_whole_angles(features, theta)
         if _apart(features, theta, -theta) < 1e-8:
             raise Wrong("A field and its reverse look the same: cos forgets the sense of the flux. Add sin.")
     return "Invariant under every gauge change, and complete: plaquettes and two Wilson loops."
@@ -244,6 +254,20 @@ def _need_wilson_loops(features: Features, size: int) -> None:
                 "Two tori with different holonomy look the same: add the Wilson loops "
                 f"(flux through the hole along {axis} is not seen)."
             )
+
+
+def _need_whole_angles(features: Features, theta: Float[Tensor, "2 L L"]) -> None:
+    """Raise if a flux and the same flux plus a fraction of a turn look the same."""
+    link, hole_x, hole_y = torch.zeros(3, *theta.shape, dtype=theta.dtype)
+    link[0, 0, 0] = hole_x[0, 0] = hole_y[1, :, 0] = 2 * math.pi
+    for part in range(2, 6):
+        for where, whole_turn in {"a plaquette": link, "a hole": hole_x, "the other hole": hole_y}.items():
+            if _apart(features, theta, theta + whole_turn / part) < 1e-8:
+                raise Wrong(
+                    f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent numbers, and "
+                    "still not complete. Suspect a multiple of the angle, as in exp(2iφ), or a tangent: take "
+                    "exp(iφ) itself, or cos φ and sin φ."
+                )
 
 
 def _independent(features: Features, theta: Float[Tensor, "2 L L"]) -> int:
@@ -317,34 +341,60 @@ def _why_alive(irrep: str, number: int, group: Float[Tensor, "operations 3 3"]) 
     "1.6",
     title="Which irreps can carry it?",
     hint=[
-        "The average of D(g) over a group projects on what no g changes; its trace counts these components.",
-        'o3.Irrep("3e").D_from_matrix(torch.tensor(R)) knows about parity. Compare the counts for H and G.',
+        "P, the average of D(h) over H, projects onto what H leaves unchanged. What else in G leaves it so?",
+        'o3.Irrep("3e").D_from_matrix(torch.tensor(R)) knows about parity. Count the g in G with D(g) P = P: '
+        "there must be as many as H has.",
     ],
 )
-def carriers(answer: Callable[[list, list], list[str]]) -> str:
-    """For four distortions: the irreps of which H leaves more components alone than G does."""
+def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
+    """For five distortions: the irreps in which a field that H leaves unchanged has exactly the symmetry H."""
     for name, high, low in _DISTORTIONS:
         G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
-        named = {str(o3.Irrep(irrep)) for irrep in answer(list(G), list(H))}
+        named = _irreps(answer(list(G), list(H)))
         for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
-            before, after = _untouched(G, irrep), _untouched(H, irrep)
-            what = f"{name}: H leaves {after} component(s) of {irrep} alone, G {before}."
-            if after > before and str(irrep) not in named:
+            before, after, kept = _untouched(G, irrep), _untouched(H, irrep), _keepers(G, H, irrep)
+            what = f"{name}: H leaves {after} component(s) of {irrep} unchanged, G {before}."
+            if kept == len(H) and str(irrep) not in named:
                 raise Wrong(f"{what} So {irrep} can carry the order parameter. {_both_parities(irrep)}")
-            if after == before and str(irrep) in named:
-                suspect = (
-                    "It cannot tell the two structures apart."
-                    if after
-                    else "Suspect that reflections or the groups themselves were not looked at."
-                )
-                raise Wrong(f"{what} So {irrep} cannot carry the order parameter. {suspect}")
-    return "All four distortions: one irrep of G each, with several carriers in O(3), and you found them all."
+            if kept > len(H) and str(irrep) in named:
+                raise Wrong(f"{what} {_why_not(irrep, before, after, kept, len(H))}")
+    return "All five distortions: several carriers in O(3) each, and you found them all."
+
+
+def _irreps(found: object) -> set[str]:
+    """Read names, o3.Irrep objects, or a sum such as "2e+1x4e"."""
+    parts = [found] if isinstance(found, str | o3.Irreps | o3.Irrep) else list(found)  # type: ignore[call-overload]
+    try:
+        return {str(ir) for part in parts for _, ir in o3.Irreps([(1, part)] if isinstance(part, o3.Irrep) else part)}
+    except (ValueError, AssertionError, TypeError) as reason:
+        raise Wrong(f'Return names of irreps, such as ["2e", "3e"]; got {found!r}.') from reason
+
+
+def _why_not(irrep: o3.Irrep, before: int, after: int, kept: int, order: int) -> str:
+    no = f"So {irrep} cannot carry the order parameter."
+    if after == before:
+        return f"{no} " + (
+            "It cannot tell the two structures apart."
+            if after
+            else "Suspect that reflections or the groups themselves were not looked at."
+        )
+    return (
+        f"But {kept} operations of G leave all of these unchanged, and H has only {order}: a field of {irrep} "
+        f"stops at a symmetry between G and H. {no}"
+    )
 
 
 def _both_parities(irrep: o3.Irrep) -> str:
     if irrep.p == (-1) ** irrep.l:
         return "Suspect a count over too few irreps."
     return "Suspect that only the parity of Y_l was tried."
+
+
+def _keepers(G: np.ndarray, H: np.ndarray, irrep: o3.Irrep) -> int:
+    """Count the operations of G that leave unchanged whatever H leaves unchanged."""
+    D, D_H = (irrep.D_from_matrix(torch.tensor(np.array(group))) for group in (G, H))
+    P = D_H.mean(dim=0)
+    return int(((D @ P - P).abs().amax(dim=(1, 2)) < 1e-6).sum())
 
 
 def _untouched(group: Float[np.ndarray, "operations 3 3"], irrep: o3.Irrep) -> int:
@@ -357,10 +407,54 @@ _OCTAHEDRON = np.concatenate([np.eye(3), -np.eye(3)])
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
 _CENTRED = np.concatenate([np.zeros((1, 3)), _SQUARE])
 _RAISED = np.concatenate([[[0, 0, 0.3]], _SQUARE])
+_PULLED = _OCTAHEDRON + np.outer(np.arange(6) == 2, [0, 0, 0.4])
 _LONGER = _TETRAHEDRON @ (np.eye(3) + 0.1)  # by a strain of yz + zx + xy
 _DISTORTIONS = [
     ("square → rectangle", Atoms("C4", _SQUARE), Atoms("C4", _SQUARE * [1.4, 1, 1])),
     ("octahedron, stretched along z", Atoms("O6", _OCTAHEDRON), Atoms("O6", _OCTAHEDRON * [1, 1, 1.2])),
     ("square whose centre leaves the plane", Atoms("TiO4", _CENTRED), Atoms("TiO4", _RAISED)),
     ("tetrahedron, stretched along [111]", Atoms("C4", _TETRAHEDRON), Atoms("C4", _LONGER)),
+    ("octahedron, one atom pulled away", Atoms("O6", _OCTAHEDRON), Atoms("O6", _PULLED)),
 ]
+
+
+@exercise(
+    "1.7",
+    title="A target with two heads",
+    hint=[
+        "Which product of a with itself does not notice the sign of a?",
+        'torch.outer(a, a), or its traceless part o3.spherical_harmonics("2e", a, True).',
+    ],
+)
+def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
+    """Even in the axis, equivariant as a matrix or as 2e, and different for different axes."""
+    rng = np.random.default_rng(0)
+    a, b = torch.nn.functional.normalize(torch.tensor(rng.normal(size=(2, 3))), dim=1)
+
+    def target(axis: Tensor) -> Tensor:
+        found = torch.as_tensor(answer(axis.clone()), dtype=axis.dtype)
+        if found.shape not in ((3, 3), (5,), (3,)):
+            raise Wrong(f"Expected a matrix (3, 3) or five numbers (5,), got the shape {tuple(found.shape)}.")
+        return found
+
+    if (flip := (target(-a) - target(a)).abs().max().item()) > 1e-8:
+        raise Wrong(
+            f"a and -a get targets that differ by {flip:.1e}, but they are the same axis. "
+            "Suspect an odd power of a."
+        )
+    for seed in range(3):
+        R = torch.tensor(symmetry.random_rotation(np.random.default_rng(seed)))
+        before, after = target(a), target(R @ a)
+        expected = {
+            (3,): lambda: R @ before,
+            (3, 3): lambda: R @ before @ R.T,
+            (5,): lambda: o3.Irrep("2e").D_from_matrix(R) @ before,
+        }[tuple(before.shape)]()
+        if (error := (after - expected).abs().max().item()) > 1e-8:
+            raise Wrong(
+                f"rotation fails for the target, by {error:.1e}: it does not turn with the axis. "
+                "Suspect a choice of sign in fixed axes, or absolute values of components."
+            )
+    if (target(a) - target(b)).abs().max() < 1e-6:
+        raise Wrong("Different axes get the same target: it has the symmetry, but says nothing.")
+    return "The same for both heads, and it turns with the molecule: an axis is a 2e, not a vector."
