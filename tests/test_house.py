@@ -33,7 +33,7 @@ LAYERS = (
     {"densities", "phonons", "molecular_dynamics", "gauge", "augmentation", "tensor_ladder"},
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
-    {"conventions"},
+    {"conventions", "structures"},
 )
 # Hooks that Sphinx and JupyterLab call; no room of the course imports them.
 HOOKS = {"book_renderer", "lab_server"}
@@ -89,7 +89,7 @@ def test_imports_run_one_way(path):
         return
     assert not {name for name in others if layer(name) < layer(here)}
     if here in SESSION_FREE:
-        assert others <= {"conventions"} | SESSION_FREE | {"graphs"}
+        assert others <= {"conventions", "structures"} | SESSION_FREE | {"graphs"}
 
 
 def test_no_circle_within_a_layer():
