@@ -75,15 +75,15 @@ CARDS = (
     Card(
         name="augmentation",
         what=(
-            "Test error of force models of ethanol, trained on n geometries in k random orientations each (0: "
-            "nothing is turned, not even the test), three seeds: four message-passing networks that differ in "
-            "one thing at a time, ridge and kernel ridge. error: mean length of what is missing from a force."
+            "Test error of force models of ethanol, trained on n geometries in k random orientations each "
+            "(0: nothing is turned, not even the test), three seeds: four message-passing networks that "
+            "differ in one thing at a time, ridge and kernel ridge. error: mean length of the error vector."
         ),
         units={"model": "", "n": "", "k": "", "seed": "", "steps": "", "error": "eV/Å"},
         licence=DATA_LICENCE,
         made_by="reference_data/augmentation.py",
         file="augmentation.json",
-        sha256="13441e95e8194f2e33064c12a111e94609ae3348b7d0145b785cc3c1d219693c",
+        sha256="ba9f4e1cf2f2f7c49f4fc5f97ff8679e8b56cd73c915fb3f195d51b0259d2bea",
     ),
     Card(
         name="convolution_speed",

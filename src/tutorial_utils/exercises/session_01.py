@@ -57,15 +57,19 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
             )
     for name, (f, suspect) in _FAULTY.items():
         for sign in (1, -1):  # -f breaks the law as f does
-            found = _number(answer(lambda y, f=f, sign=sign: sign * f(y), x.clone()))
+            found = _number(answer(_times(sign, f), x.clone()))
             if found < 0:
                 raise Wrong(
-                    f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences of "
-                    "opposite sign must not cancel, so take absolute values, or squares."
+                    f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences "
+                    "of opposite sign must not cancel, so take absolute values, or squares."
                 )
             if not found > 1e-3:
                 raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
     return f"Your test passes {len(_HEALTHY)} healthy functions and catches {len(_FAULTY)} faulty ones."
+
+
+def _times(sign: int, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: sign * f(x)
 
 
 def _number(found: object) -> float:
@@ -264,8 +268,8 @@ def _need_whole_angles(features: Features, theta: Float[Tensor, "2 L L"]) -> Non
         for where, whole_turn in {"a plaquette": link, "a hole": hole_x, "the other hole": hole_y}.items():
             if _apart(features, theta, theta + whole_turn / part) < 1e-8:
                 raise Wrong(
-                    f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent numbers, and "
-                    "still not complete. Suspect a multiple of the angle, as in exp(2iφ), or a tangent: take "
+                    f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent "
+                    "numbers, and still not complete. Suspect a multiple of the angle, as in exp(2iφ), or a tangent: take "
                     "exp(iφ) itself, or cos φ and sin φ."
                 )
 
@@ -347,7 +351,7 @@ def _why_alive(irrep: str, number: int, group: Float[Tensor, "operations 3 3"]) 
     ],
 )
 def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
-    """For five distortions: the irreps in which a field that H leaves unchanged has exactly the symmetry H."""
+    """For five distortions: the irreps in which what H leaves unchanged has exactly the symmetry H."""
     for name, high, low in _DISTORTIONS:
         G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
         named = _irreps(answer(list(G), list(H)))
@@ -363,9 +367,14 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
 
 def _irreps(found: object) -> set[str]:
     """Read names, o3.Irrep objects, or a sum such as "2e+1x4e"."""
-    parts = [found] if isinstance(found, str | o3.Irreps | o3.Irrep) else list(found)  # type: ignore[call-overload]
+    one = isinstance(found, str | o3.Irreps | o3.Irrep)
+    parts = list(found) if isinstance(found, Iterable) and not one else [found]
     try:
-        return {str(ir) for part in parts for _, ir in o3.Irreps([(1, part)] if isinstance(part, o3.Irrep) else part)}
+        return {
+            str(ir)
+            for part in parts
+            for _, ir in o3.Irreps([(1, part)] if isinstance(part, o3.Irrep) else part)
+        }
     except (ValueError, AssertionError, TypeError) as reason:
         raise Wrong(f'Return names of irreps, such as ["2e", "3e"]; got {found!r}.') from reason
 
@@ -379,8 +388,8 @@ def _why_not(irrep: o3.Irrep, before: int, after: int, kept: int, order: int) ->
             else "Suspect that reflections or the groups themselves were not looked at."
         )
     return (
-        f"But {kept} operations of G leave all of these unchanged, and H has only {order}: a field of {irrep} "
-        f"stops at a symmetry between G and H. {no}"
+        f"But {kept} operations of G leave all of these unchanged, and H has only {order}: a field of "
+        f"{irrep} stops at a symmetry between G and H. {no}"
     )
 
 
@@ -418,6 +427,13 @@ _DISTORTIONS = [
 ]
 
 
+def _turned(target: Tensor, R: Float[Tensor, "3 3"]) -> Tensor:
+    """Turn a vector (3,), a matrix (3, 3) or the five numbers of a 2e."""
+    if target.ndim == 2:
+        return R @ target @ R.T
+    return (R if len(target) == 3 else o3.Irrep("2e").D_from_matrix(R)) @ target
+
+
 @exercise(
     "1.7",
     title="A target with two heads",
@@ -445,11 +461,7 @@ def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
     for seed in range(3):
         R = torch.tensor(symmetry.random_rotation(np.random.default_rng(seed)))
         before, after = target(a), target(R @ a)
-        expected = {
-            (3,): lambda: R @ before,
-            (3, 3): lambda: R @ before @ R.T,
-            (5,): lambda: o3.Irrep("2e").D_from_matrix(R) @ before,
-        }[tuple(before.shape)]()
+        expected = _turned(before, R)
         if (error := (after - expected).abs().max().item()) > 1e-8:
             raise Wrong(
                 f"rotation fails for the target, by {error:.1e}: it does not turn with the axis. "

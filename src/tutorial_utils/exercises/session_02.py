@@ -219,8 +219,8 @@ def count_paths(answer: Paths) -> str:
             raise Wrong(message)
     if all(0 <= n - m <= 1 for m, n in zip(found, right, strict=True)):
         raise Wrong(
-            "Some counts are 1 too small: an average that should be 1 comes out as 0.9999999 and int() cuts it "
-            "to 0. Use round."
+            "Some counts are 1 too small: an average that should be 1 comes out as 0.9999999 and int() cuts "
+            "it to 0. Use round."
         )
     k = next(k for k in range(len(cases)) if found[k] != right[k])
     a, b, c, name = cases[k]
