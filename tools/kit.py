@@ -59,7 +59,7 @@ def fill(folder: Path) -> None:
     fetch_wheels(folder / "wheels")
     shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".*"))
     shutil.copytree(BOOK, folder / "book")
-    for name in ("README.md", "LICENSE", "LICENSE-GPL", "LICENSE-TEXT"):
+    for name in ("README.md", "LICENSE", "LICENSE-TEXT"):
         shutil.copy(ROOT / name, folder)
     script = folder / "install.sh"
     script.write_text(install_script((ROOT / "deploy/install.sh").read_text()))

@@ -3,7 +3,7 @@
 Every function that takes an ``ase.Atoms`` passes it through `plain` first. The rule, decided here once:
 
 ======================== ==========================================================================
-positions, elements      used; refused where they are not finite or there are no atoms
+positions, elements      used; refused where there are none or one is not finite
 cell, pbc                used; refused where a periodic direction has no length or the cell no volume
 velocities, arrays, info kept, and used where a function says so
 constraints, calculator  dropped: positions are set as given, and forces are the physical ones
@@ -25,6 +25,8 @@ from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_masses
 from jaxtyping import Float
+
+FARTHEST = 1e9  # Å; beyond, double precision does not know the distance of two atoms to 1e-6 Å
 
 
 def _own(array: str, standard: Callable[[Atoms], np.ndarray]) -> Callable[[Atoms], np.ndarray]:
@@ -82,10 +84,11 @@ def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[str] = ())
     check_is_atoms(atoms, argument=argument)
     if len(atoms) == 0:
         raise ValueError(f"{argument}: the structure has no atoms")
-    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+    bad = np.flatnonzero(~(np.abs(atoms.positions) < FARTHEST).all(axis=1))
     if len(bad):
         raise ValueError(
-            f"{argument}: the position of atom {bad[0]} is not finite: {atoms.positions[bad[0]]} Å"
+            f"{argument}: the position of atom {bad[0]} is not finite, or beyond {FARTHEST:g} Å: "
+            f"{atoms.positions[bad[0]]} Å"
         )
     _check_cell(atoms, argument)
     _check_occupancy(atoms, argument)

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float
-from pyscf import dft
-from pyscf.dft import numint
-from pyscf.lib import unpack_tril
 from scipy.linalg import cholesky
 
 from tutorial_utils.conventions import HARTREE
 from tutorial_utils.densities.density import Density
 from tutorial_utils.densities.fitting import from_e3nn, mean_field
+from tutorial_utils.extras import extra
+
+with extra("dft"):
+    from pyscf import dft
+    from pyscf.dft import numint
+    from pyscf.lib import unpack_tril
 
 _POINTS = 20_000  # of the grid taken at once
 

@@ -17,14 +17,17 @@ import torch
 from ase import Atoms
 from ase.data import chemical_symbols
 from jaxtyping import Float
-from pyscf import dft, gto
-from pyscf.lib import pack_tril
 from scipy.linalg import block_diag, cholesky, solve_triangular
 from torch import Tensor
 
 from tutorial_utils.conventions import BOHR, quantum_chemistry_to_e3nn
 from tutorial_utils.densities.basis import WATER, Basis
 from tutorial_utils.densities.density import Density, Grid, check_cluster
+from tutorial_utils.extras import extra
+
+with extra("dft"):
+    from pyscf import dft, gto
+    from pyscf.lib import pack_tril
 
 XC, ORBITALS, FITTING_BASIS = "pbe", "def2-svp", "unc-def2-universal-jfit"
 GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6

@@ -278,6 +278,12 @@ def write_data(atoms: Atoms, path: Path) -> None:
         ValueError: if the cell has a part that LAMMPS cannot take.
     """
     periodic = atoms.cell[atoms.pbc]
+    if np.linalg.det(atoms.cell[:]) < 0:
+        raise ValueError(
+            "atoms: LAMMPS wants right-handed lattice vectors; exchange two of them, "
+            "which leaves the crystal as it is: atoms.set_cell(atoms.cell[[1, 0, 2]]); "
+            "atoms.pbc = atoms.pbc[[1, 0, 2]]"
+        )
     upper = np.triu(atoms.cell[:], k=1)[atoms.pbc]
     if np.abs(upper).max(initial=0) > 1e-8 or (np.diag(atoms.cell)[atoms.pbc] <= 0).any():
         raise ValueError(

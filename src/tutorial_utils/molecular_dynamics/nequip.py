@@ -22,13 +22,16 @@ import ase.io
 import numpy as np
 import pandas as pd
 import torch
-import yaml
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from tutorial_utils.datasets import Dataset
+from tutorial_utils.extras import extra
 from tutorial_utils.molecular_dynamics.plugin import cache, compiler, key
+
+with extra("md"):
+    import yaml
 
 
 def config(

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: GPL-2.0-or-later
+// SPDX-License-Identifier: MIT
 // Copyright (C) 2026 the tutorial_utils contributors
 //
-// This file is a plugin of LAMMPS, which is under the GNU General Public License, and so is this file.
+// This source is under the MIT licence. What is compiled from it links LAMMPS: pass the library on under LAMMPS'
+// own licence, the GNU General Public License.
 //
 // pair_style nequip: forces of a NequIP model that `nequip-compile --target pair_nequip` made.
 //

@@ -2,11 +2,11 @@
 
 `lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
 crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat;
-`evaluation` scores them. `stored` reads what was computed before.
+`evaluation` scores them. `stored` reads what was computed before, `phonopy_files` what phonopy has computed.
 """
 
 from tutorial_utils.phonons.alloys import virtual_crystal
-from tutorial_utils.phonons.displacements import force_constants
+from tutorial_utils.phonons.displacements import force_constants, from_forces
 from tutorial_utils.phonons.lattice import (
     Field,
     ForceConstants,
@@ -17,6 +17,7 @@ from tutorial_utils.phonons.lattice import (
     mesh,
 )
 from tutorial_utils.phonons.network import SpectrumNetwork
+from tutorial_utils.phonons.phonopy_files import read_phonopy
 from tutorial_utils.phonons.prediction import Ensemble, predict, pretrained, train
 from tutorial_utils.phonons.spectra import (
     broaden,
@@ -41,6 +42,7 @@ __all__ = [
     "errors",
     "force_constants",
     "frequencies",
+    "from_forces",
     "heat_capacity",
     "mean_frequency",
     "mean_square",
@@ -51,6 +53,7 @@ __all__ = [
     "peaked",
     "predict",
     "pretrained",
+    "read_phonopy",
     "stored",
     "stored_field",
     "train",

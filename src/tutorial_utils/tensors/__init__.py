@@ -1,5 +1,6 @@
 """Property tensors of crystals: what symmetry leaves of them, and how to read symmetry off them."""
 
+from tutorial_utils.groups.crystals import operations
 from tutorial_utils.tensors.elasticity import (
     ELASTIC_CLASSES,
     ClassFit,
@@ -46,6 +47,7 @@ __all__ = [
     "independent_constants",
     "index_symmetries",
     "invariant_projector",
+    "operations",
     "pattern",
     "project",
     "recognise",
