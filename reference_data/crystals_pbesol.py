@@ -44,6 +44,14 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
 
 
+def constants_of(record: dict) -> ForceConstants:
+    """Return the force constants of a crystal."""
+    cell, supercell = supercell_of(record)
+    moves = record["displacements"]
+    responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]
+    return from_forces(cell, supercell, responses).acoustic()
+
+
 def field_of(record: dict) -> tuple[np.ndarray, float]:
     """Return Born charges (e), made to add up to nothing, and ε∞; NaN if they were not computed."""
     path = BORN_CHARGES / f"{record['name']}.json"
@@ -98,7 +106,7 @@ def gather(record: dict) -> dict:
         "repeats": record["repeats"],
         "born": born,
         "dielectric": dielectric,
-    } | spectra(from_forces(cell, supercell, responses).acoustic(), born, dielectric)
+    } | spectra(constants_of(record), born, dielectric)
 
 
 def padded(rows: list[np.ndarray]) -> np.ndarray:

@@ -36,7 +36,13 @@ LAST_WITHOUT_CORE = 36  # Kr: from Rb on, the orbitals come with a potential in 
 GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6
 
 
-def mean_field(atoms: Atoms, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
+def mean_field(
+    atoms: Atoms,
+    *,
+    ghosts: Collection[int] = (),
+    basis: str = ORBITALS,
+    fitting_basis: str | dict = FITTING_BASIS,
+) -> dft.rks.RKS:
     """Return PySCF's Kohn-Sham calculation of a molecule or cluster, not yet run.
 
     The charge is the sum of the initial charges of the atoms; heavy elements have the core potential that
@@ -45,6 +51,8 @@ def mean_field(atoms: Atoms, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
     Args:
         atoms: positions in Å.
         ghosts: numbers of atoms that lend their functions, but have no nucleus and no electrons.
+        basis: name of the orbitals' basis, as PySCF knows it.
+        fitting_basis: functions of the density: a name, or {element: shells} as PySCF writes them.
 
     Raises:
         ValueError: for a periodic structure, two atoms at one place, an odd number of electrons, magnetic
@@ -61,31 +69,40 @@ def mean_field(atoms: Atoms, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
         raise ValueError(f"atoms: {electrons} electrons do not fill closed shells; expected an even number")
     labels = [f"ghost-{s}" if n in ghosts else s for n, s in enumerate(atoms.symbols)]
     geometry = list(zip(labels, atoms.positions, strict=True))
-    cores = {s: ORBITALS for s, z in zip(atoms.symbols, atoms.numbers, strict=True) if z > LAST_WITHOUT_CORE}
+    cores = {s: basis for s, z in zip(atoms.symbols, atoms.numbers, strict=True) if z > LAST_WITHOUT_CORE}
     try:
         molecule = gto.M(
-            atom=geometry, basis=ORBITALS, ecp=cores, charge=round(charge), verbose=0, max_memory=8000
+            atom=geometry, basis=basis, ecp=cores, charge=round(charge), verbose=0, max_memory=8000
         )
     except BasisNotFoundError as reason:
-        raise ValueError(f"atoms: PySCF's {ORBITALS} has no functions for {atoms.symbols}") from reason
-    field = dft.RKS(molecule, xc=XC).density_fit(auxbasis=FITTING_BASIS)
+        raise ValueError(f"atoms: PySCF's {basis} has no functions for {atoms.symbols}") from reason
+    field = dft.RKS(molecule, xc=XC).density_fit(auxbasis=fitting_basis)
     field.grids.level, field.conv_tol = GRID, 1e-9
     return field
 
 
-def converged(atoms: Atoms, guess: np.ndarray | None = None, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
+def converged(
+    atoms: Atoms,
+    guess: np.ndarray | None = None,
+    *,
+    ghosts: Collection[int] = (),
+    basis: str = ORBITALS,
+    fitting_basis: str | dict = FITTING_BASIS,
+) -> dft.rks.RKS:
     """Return the converged calculation of a molecule or cluster.
 
     Args:
         atoms: positions in Å.
         guess: density matrix to start from; None: PySCF's own guess.
         ghosts: see `mean_field`.
+        basis: see `mean_field`.
+        fitting_basis: see `mean_field`.
 
     Raises:
         ValueError: see `mean_field`.
         RuntimeError: where the iterations do not end.
     """
-    field = mean_field(atoms, ghosts=ghosts)
+    field = mean_field(atoms, ghosts=ghosts, basis=basis, fitting_basis=fitting_basis)
     field.kernel(dm0=guess)
     if not field.converged:  # a second try, in smaller steps
         field.damp, field.level_shift, field.max_cycle = 0.3, 0.2, 200
@@ -218,12 +235,14 @@ def pyscf_functions(atoms: Atoms, basis: Basis = WATER) -> gto.Mole:
         ValueError: for an element without functions, or two atoms at one place.
     """
     check_cluster(atoms)
-    table = {
-        symbol: [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
-        for symbol in set(atoms.symbols)
-    }
+    table = {symbol: shells(basis, symbol) for symbol in set(atoms.symbols)}
     geometry = list(zip(atoms.symbols, atoms.positions / BOHR, strict=True))
     return gto.M(atom=geometry, unit="Bohr", basis=table, verbose=0, spin=None)
+
+
+def shells(basis: Basis, symbol: str) -> list:
+    """Return the functions of an element as PySCF writes them."""
+    return [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
 
 
 def becke_grid(atoms: Atoms, level: int = 1) -> Grid:

@@ -71,6 +71,29 @@ def lattice_sums(atoms: Atoms, *, lmax: int = 0, dos: object = None) -> Data:
     return graph
 
 
+def cell_averages(atoms: Atoms, *, dos: object = None) -> Data:
+    """Turn a crystal into a graph that knows who is in the cell, but no distances.
+
+    Every atom hears all atoms of the cell, itself too, with the weight 1/atoms: a network on such graphs has
+    the same layers as one on `lattice_sums`, but knows the composition alone.
+
+    Args:
+        atoms: a crystal.
+        dos: target spectrum (points,), if it is known.
+    """
+    n = len(atoms)
+    pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T
+    graph = Data(
+        atomic_numbers=torch.tensor(atoms.numbers),
+        edge_index=pairs,
+        sums=torch.full((n * n, RADIAL), 1 / n),
+        num_nodes=n,
+    )
+    if dos is not None:
+        graph.dos = torch.as_tensor(np.asarray(dos), dtype=graph.sums.dtype)[None]
+    return graph
+
+
 def sums_irreps(lmax: int) -> o3.Irreps:
     """Return the irreps of ``sums``."""
     return o3.Irreps([(RADIAL, (l, (-1) ** l)) for l in range(lmax + 1)])
