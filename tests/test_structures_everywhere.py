@@ -98,7 +98,7 @@ def test_a_graph_lies_on_one_device():
 def test_a_density_does_not_depend_on_the_order_of_atoms_or_edges():
     atoms = molecule("H2O")
     cluster = sum(
-        (Atoms(atoms.symbols, atoms.positions + 3 * np.array(k)) for k in np.ndindex(3, 3, 2)), Atoms()
+        (Atoms(atoms.symbols, atoms.positions + 3 * np.array(k)) for k in np.ndindex(3, 3, 3)), Atoms()
     )
     torch.manual_seed(0)
     model = DensityNetwork(irreps_hidden="4x0e+2x1o", irreps_last="4x0e+2x1o", cutoff=6.0).eval()
@@ -115,10 +115,10 @@ def test_a_density_does_not_depend_on_the_order_of_atoms_or_edges():
 
 def test_a_network_predicts_in_its_own_dtype():
     model = density_network.pretrained()
-    before = density_network.predict(model, molecule("H2O")).coefficients
+    before = density_network.density_of(model, molecule("H2O")).coefficients
     torch.set_default_dtype(torch.float64)
     try:
-        after = density_network.predict(model, molecule("H2O")).coefficients
+        after = density_network.density_of(model, molecule("H2O")).coefficients
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.allclose(before, after, atol=1e-4)
