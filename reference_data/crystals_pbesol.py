@@ -3,7 +3,7 @@
     python reference_data/crystals_pbesol.py
 
 Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`;
-`phonons.stored` turns them into force constants. The density of states follows from these: a mesh of 20³
+`phonons.load_constants` turns them into force constants. The density of states follows: a mesh of 20³
 waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. `dos` is
 without the field of the ions, and so lacks the LO-TO splitting of polar crystals (`polar` marks them).
 Where `born_charges.py` has computed Born charges, these and the dielectric constant are kept too, and

@@ -134,7 +134,7 @@ def run(path: str | None, job: Job, folder: Path) -> None:
     seconds = time.process_time() - start
     spectra = prediction.evaluate(network, valid)
     if model == SHIPPED and count == len(part(path, "train")):
-        prediction.store(folder / f"weights_{seed}.pt", Ensemble([network]))
+        prediction.save(folder / f"weights_{seed}.pt", Ensemble([network]))
     write_npz(folder / f"{name(job)}.npz", {"dos": spectra, "seconds": np.array(seconds)})
     score = errors(spectra, published(path)["dos"][part(path, "valid")], GRID)
     print(
@@ -213,8 +213,8 @@ def main() -> None:
     write_table(options.output, COLUMNS, table(options.data, options.raw))
     report(options.output)
     files = [options.raw / f"weights_{seed}.pt" for seed in SEEDS]
-    networks = [network for file in files for network in prediction.restore(file).networks]
-    prediction.store(options.ensemble, Ensemble(networks))
+    networks = [network for file in files for network in prediction.load(file).networks]
+    prediction.save(options.ensemble, Ensemble(networks))
 
 
 if __name__ == "__main__":

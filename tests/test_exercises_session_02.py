@@ -150,7 +150,7 @@ def five_percent(C, noise):  # a threshold that does not know the noise
 def not_turned(C, noise):  # projects in the axes of the laboratory
     for name, group in tensors.ELASTIC_CLASSES.items():
         if group is not None:
-            kept = tensors.project(tensors.ELASTIC, C, groups.crystallographic(group))
+            kept = tensors.symmetrise(tensors.ELASTIC, C, groups.crystallographic(group))
             if np.linalg.norm(C - kept) < 3 * noise * 21**0.5:
                 return name
 

@@ -197,7 +197,7 @@ def test_every_function_refuses_the_same_sets_for_the_same_reasons():
     }
     functions = [groups.schoenflies, lambda G: groups.subduce(2, G)]
     functions += [lambda G: tensors.independent_constants(tensors.ELASTIC, G)]
-    functions += [lambda G: tensors.project(tensors.ELASTIC, np.zeros((3, 3, 3, 3)), G)]
+    functions += [lambda G: tensors.symmetrise(tensors.ELASTIC, np.zeros((3, 3, 3, 3)), G)]
     functions += [lambda G: tensors.pattern(tensors.ELASTIC, G)]
     for message, operations in sets.items():
         for function in functions:
@@ -254,8 +254,8 @@ def test_half_a_table_and_tables_in_place_of_tensors_are_refused():
     assert tensors.recognise(tensors.from_voigt(tensors.ELASTIC, whole), noise=1e-6).name == "cubic"
     G = groups.molecular("Oh")
     for act in (
-        lambda: tensors.project(tensors.ELASTIC, whole, G),
-        lambda: tensors.turn(tensors.ELASTIC, whole, np.eye(3)),
+        lambda: tensors.symmetrise(tensors.ELASTIC, whole, G),
+        lambda: tensors.rotate_tensor(tensors.ELASTIC, whole, np.eye(3)),
         lambda: tensors.fit_classes(whole),
         lambda: tensors.compliance(whole),
         lambda: tensors.to_irreps(tensors.ELASTIC, torch.tensor(whole)),

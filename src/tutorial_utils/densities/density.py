@@ -194,7 +194,7 @@ def error(density: Density, reference: Density, grid: Grid) -> Float[Tensor, "..
     return 100 * difference / float(reference.atoms.numbers.sum())
 
 
-def stored(dataset: Dataset, n: int, name: str = "coefficients") -> Density:
+def load_density(dataset: Dataset, n: int, name: str = "coefficients") -> Density:
     """Return the density of one cluster of the dataset `water_clusters_pbe`.
 
     Args:

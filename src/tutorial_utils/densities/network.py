@@ -179,7 +179,7 @@ def pretrained() -> DensityNetwork:
     return model.eval()
 
 
-def predict(model: DensityNetwork, atoms: Atoms) -> Density:
+def density_of(model: DensityNetwork, atoms: Atoms) -> Density:
     """Predict the density of a molecule or a cluster (Å), as it comes out: the electrons are not counted.
 
     The network runs in its own dtype and on its own device; the density is in double precision on the CPU.

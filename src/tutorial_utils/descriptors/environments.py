@@ -76,7 +76,7 @@ def grouped(
     """Return Σ R_n Y_lm over each group of edges; the groups are sorted.
 
     Groups are padded with zeros to the length of the longest: one batched matrix product does the sum.
-    Radial functions that differ from l to l, (..., lmax+1, size) as in soap.py, need one for each l.
+    Radial functions that differ from l to l, (..., lmax+1, size) as in smeared.py, need one for each l.
     """
     r, directions = lengths_and_directions(vectors)
     R, Y = radial(r), harmonics(directions, lmax)

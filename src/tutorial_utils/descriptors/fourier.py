@@ -76,7 +76,9 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
         )
 
 
-def basis(points: Float[Tensor, "... 3"], radial: Radial, lmax: int) -> Float[Tensor, "... size (lmax+1)**2"]:
+def basis_functions(
+    points: Float[Tensor, "... 3"], radial: Radial, lmax: int
+) -> Float[Tensor, "... size (lmax+1)**2"]:
     """Return the functions R_n(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
     r, directions = lengths_and_directions(points)
     return radial(r).unsqueeze(-1) * harmonics(directions, lmax).unsqueeze(-2)
@@ -134,7 +136,7 @@ class FourierTensor:
             shapes = f"{tuple(points.shape)} and {tuple(values.shape)}"
             raise ValueError(f"points, values: expected (samples, 3) and (..., samples), got {shapes}")
         inside = points.norm(dim=-1) <= radial.cutoff
-        B = basis(points[inside], radial, lmax).flatten(1)  # (inside, unknowns)
+        B = basis_functions(points[inside], radial, lmax).flatten(1)  # (inside, unknowns)
         if len(B) < B.shape[1]:
             raise ValueError(
                 f"points: only {len(B)} lie within {radial.cutoff:g} Å, for {B.shape[1]} coefficients"
@@ -146,7 +148,7 @@ class FourierTensor:
 
     def evaluate(self, points: Float[Tensor, "*points 3"]) -> Float[Tensor, "..."]:
         """Return f at points (Å); the channels come first."""
-        B = basis(points.to(self.coefficients), self.radial, self.lmax).flatten(-2)
+        B = basis_functions(points.to(self.coefficients), self.radial, self.lmax).flatten(-2)
         return torch.tensordot(self.coefficients.flatten(-2), B, dims=([-1], [-1]))
 
     def grid(self, resolution: int) -> tuple[Float[Tensor, "n n n 3"], Float[Tensor, "... n n n"]]:

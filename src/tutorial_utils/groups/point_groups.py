@@ -98,11 +98,11 @@ def _molecular(name: str) -> Operations:
     match = re.fullmatch(r"([CDS])([1-9]\d?)([vhd]?)", name)
     n = int(match[2]) if match else 1
     more = {"C": [], "Cv": [_MIRROR_X], "Ch": [_MIRROR_Z], "D": [_HALF_X], "Dh": [_MIRROR_X, _MIRROR_Z]}
-    more |= {"Dd": [_HALF_X, turn(2 * n) @ _MIRROR_Z]}
+    more |= {"Dd": [_HALF_X, rotation_about_z(2 * n) @ _MIRROR_Z]}
     if match and match[1] + match[3] in more:
-        return _finished(generate([turn(n), *more[match[1] + match[3]]]))
+        return _finished(generate([rotation_about_z(n), *more[match[1] + match[3]]]))
     if match and match[1] + match[3] == "S" and n % 2 == 0:
-        return _finished(generate([turn(n) @ _MIRROR_Z]))
+        return _finished(generate([rotation_about_z(n) @ _MIRROR_Z]))
     raise ValueError(f"name: {name!r} is no Schoenflies symbol such as C3v, D6h, S4, Td")
 
 
@@ -114,7 +114,7 @@ def _known(name: str) -> str:
     return _ALIASES.get(name, name)
 
 
-def turn(n: int) -> Float[np.ndarray, "3 3"]:
+def rotation_about_z(n: int) -> Float[np.ndarray, "3 3"]:
     """Return the rotation about z by one n-th of a turn."""
     c, s = np.cos(2 * np.pi / n), np.sin(2 * np.pi / n)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
@@ -166,8 +166,8 @@ def _solids() -> dict[str, list[np.ndarray]]:
     K = np.cross(_I, axis)
     fifth = _I - np.sin(2 * np.pi / 5) * K + (1 - np.cos(2 * np.pi / 5)) * K @ K
     T = [_HALF_Z, _DIAGONAL]
-    groups = {"Cs": [_MIRROR_Z], "Ci": [_INVERSION], "T": T, "Td": [*T, turn(4) @ _MIRROR_Z]}
-    groups |= {"Th": [*T, _INVERSION], "O": [*T, turn(4)], "I": [*T, fifth]}
+    groups = {"Cs": [_MIRROR_Z], "Ci": [_INVERSION], "T": T, "Td": [*T, rotation_about_z(4) @ _MIRROR_Z]}
+    groups |= {"Th": [*T, _INVERSION], "O": [*T, rotation_about_z(4)], "I": [*T, fifth]}
     return groups | {"Oh": [*groups["O"], _INVERSION], "Ih": [*groups["I"], _INVERSION]}
 
 

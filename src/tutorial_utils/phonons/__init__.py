@@ -2,11 +2,13 @@
 
 `lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
 crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat;
-`evaluation` scores them. `stored` reads what was computed before, `phonopy_files` what phonopy has computed.
+`evaluation` scores them. `from_dataset` reads what was computed before, `phonopy_files` what
+phonopy has computed.
 """
 
 from tutorial_utils.phonons.alloys import virtual_crystal
 from tutorial_utils.phonons.displacements import force_constants, from_forces
+from tutorial_utils.phonons.from_dataset import load_constants, load_field
 from tutorial_utils.phonons.lattice import (
     Field,
     ForceConstants,
@@ -29,7 +31,6 @@ from tutorial_utils.phonons.spectra import (
     paired,
     peaked,
 )
-from tutorial_utils.phonons.stored import stored, stored_field
 
 __all__ = [
     "Ensemble",
@@ -44,6 +45,8 @@ __all__ = [
     "frequencies",
     "from_forces",
     "heat_capacity",
+    "load_constants",
+    "load_field",
     "mean_frequency",
     "mean_square",
     "mesh",
@@ -54,8 +57,6 @@ __all__ = [
     "predict",
     "pretrained",
     "read_phonopy",
-    "stored",
-    "stored_field",
     "train",
     "virtual_crystal",
 ]

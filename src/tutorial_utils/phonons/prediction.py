@@ -119,7 +119,7 @@ def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "cry
     return torch.cat(found).double().cpu().numpy()
 
 
-def store(path: str | Path, ensemble: Ensemble) -> None:
+def save(path: str | Path, ensemble: Ensemble) -> None:
     """Write an ensemble to a file, its weights in half precision: half the size, the same spectra."""
     first = ensemble.networks[0]
     torch.save(
@@ -135,7 +135,7 @@ def store(path: str | Path, ensemble: Ensemble) -> None:
     )
 
 
-def restore(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
     """Read an ensemble that `store` has written; nothing but numbers is read.
 
     Its networks calculate in double precision, whatever torch's default is.
@@ -152,7 +152,7 @@ def restore(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble
 @cache
 def pretrained(device: str | torch.device = "cpu") -> Ensemble:
     """Return the ensemble that reference_data/phonon_networks.py has trained on the published spectra."""
-    return restore(PRETRAINED, device=device)
+    return load(PRETRAINED, device=device)
 
 
 def predict(

@@ -68,7 +68,7 @@ class Property:
     @property
     def dim(self) -> int:
         """Number of independent components without any crystal symmetry."""
-        return len(basis(self))
+        return len(symmetric_basis(self))
 
     @property
     def irreps(self) -> o3.Irreps:
@@ -108,7 +108,7 @@ def index_symmetries(formula: str) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
-def basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
+def symmetric_basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
     """Return an orthonormal basis of the tensors with the property's index symmetry (read-only).
 
     Each elementary tensor, one 1 among zeros, is averaged over the exchanges of indices; equal averages
@@ -125,8 +125,10 @@ def basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
     return table
 
 
-def turn(kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations) -> Float[np.ndarray, "..."]:
-    """Turn a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
+def rotate_tensor(
+    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations
+) -> Float[np.ndarray, "..."]:
+    """Rotate a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
 
     Args:
         kind: which property.
@@ -147,9 +149,9 @@ def turn(kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations) -
 
 def representation(kind: Property, operations: Operations) -> Float[np.ndarray, "order dim dim"]:
     """Return the matrices by which operations act on the coefficients of `basis`."""
-    table, R = basis(_known(kind)), orthogonal(operations, name="operations").reshape(-1, 3, 3)
+    table, R = symmetric_basis(_known(kind)), orthogonal(operations, name="operations").reshape(-1, 3, 3)
     rows = table.reshape(len(table), -1)
-    turned = turn(kind, table, R[:, None])  # (order, dim, 3, ..., 3)
+    turned = rotate_tensor(kind, table, R[:, None])  # (order, dim, 3, ..., 3)
     return np.swapaxes(turned.reshape(len(R), len(table), -1) @ rows.T, 1, 2)
 
 
@@ -179,7 +181,7 @@ def independent_constants(kind: Property, operations: Operations, *, tolerance: 
     return round(float(np.trace(invariant_projector(kind, operations, tolerance=tolerance))))
 
 
-def project(
+def symmetrise(
     kind: Property,
     tensor: Float[np.ndarray, "*indices"],
     operations: Operations,
@@ -187,7 +189,7 @@ def project(
     tolerance: float = TOLERANCE,
 ) -> Float[np.ndarray, "*indices"]:
     """Return the nearest tensor that obeys the point group: the average of all turned copies."""
-    table, tensor = basis(_known(kind)), _indices(kind, tensor)
+    table, tensor = symmetric_basis(_known(kind)), _indices(kind, tensor)
     rows = table.reshape(len(table), -1)
     flat = tensor.reshape(*tensor.shape[: -kind.rank], -1)
     kept = flat @ rows.T @ invariant_projector(kind, operations, tolerance=tolerance) @ rows
@@ -207,7 +209,7 @@ def pattern(
         array of str: (6,) for two indices, (3, 6) for three, (6, 6) for four.
     """
     values, directions = np.linalg.eigh(invariant_projector(kind, operations, tolerance=tolerance))
-    tables = to_voigt(kind, np.tensordot(directions[:, values > 0.5].T, basis(kind), axes=1))
+    tables = to_voigt(kind, np.tensordot(directions[:, values > 0.5].T, symmetric_basis(kind), axes=1))
     echelon, pivots = _row_echelon(tables.reshape(len(tables), int(np.prod(tables.shape[1:]))))
     places = list(np.ndindex(*tables.shape[1:]))
     symbols = [kind.symbol + "".join(str(n + 1) for n in places[pivot]) for pivot in pivots]

@@ -31,9 +31,9 @@ it is one. Points in a plane are drawn as SVG; only solids take one of the brows
 
 from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider
 from tutorial_utils.viz.display import show
+from tutorial_utils.viz.meshes import Mesh, level_set, surfaces
 from tutorial_utils.viz.spherical import spherical_surface
 from tutorial_utils.viz.structures import Structure, structure
-from tutorial_utils.viz.surfaces import Mesh, level_set, surfaces
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 from tutorial_utils.viz.volumes import isosurface
 
