@@ -285,9 +285,7 @@ def stable(page: Page) -> Iterator[str]:
         yield "cells without an id of their own"
     else:
         nbformat.validate(page.content)
-    volatile = {"execution", "ExecuteTime", "collapsed"} & {
-        key for cell in page.cells for key in cell.metadata
-    }
+    volatile = {"execution", "ExecuteTime"} & {key for cell in page.cells for key in cell.metadata}
     if volatile or "widgets" in page.content["metadata"]:
         yield f"metadata that changes from run to run: {volatile or 'widgets'}"
 

@@ -237,6 +237,13 @@
     });
   }
 
+  // the theme's arrows in the list of pages have no name
+  function nameToggles() {
+    document.querySelectorAll("summary > .toctree-toggle").forEach(function (arrow) {
+      arrow.parentElement.setAttribute("aria-label", "Show or hide the pages of this part");
+    });
+  }
+
   // what scrolls within the page must be reachable by keyboard
   function reachScrolling() {
     document.querySelectorAll("article table, article mjx-container, article pre").forEach(function (wide) {
@@ -272,6 +279,7 @@
     // Sphinx calls a bibliography a list, but its entries no list items
     document.querySelectorAll(".citation-list").forEach(function (list) { list.removeAttribute("role"); });
     nameSolutions();
+    nameToggles();
     readableResults();
     if (!document.body.classList.contains("deck")) {
       coverAnswers();

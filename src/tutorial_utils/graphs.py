@@ -87,6 +87,10 @@ def to_graph(
     return graph
 
 
+class NotAGraph(ValueError):
+    """What was given is no graph of `to_graph`."""
+
+
 class Edges(NamedTuple):
     """The edges of a graph that are shorter than a cutoff, in the order of the graph.
 
@@ -138,7 +142,7 @@ def check_graph(graph: object, *, argument: str = "graph", expected: str = "") -
     """
     missing = [name for name in FIELDS if not isinstance(graph, Data) or name not in graph]
     if missing:
-        raise ValueError(
+        raise NotAGraph(
             f"{argument}: expected {expected}a graph of tutorial_utils.graphs.to_graph, got "
             f"{type(graph).__name__} without {missing}"
         )

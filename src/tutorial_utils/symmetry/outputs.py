@@ -62,8 +62,8 @@ def for_input(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
         return f
     try:
         f(x.copy())
-    except AttributeError as error:
-        if not isinstance(error.obj, Atoms) or error.name not in (*graphs.FIELDS, "batch", "num_nodes"):
+    except (AttributeError, graphs.NotAGraph) as error:
+        if isinstance(error, AttributeError) and not _asks_for_a_graph(error):
             raise
         cutoff = getattr(f, "cutoff", None)
         if not isinstance(cutoff, float | int):
@@ -73,6 +73,10 @@ def for_input(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
             ) from None
         return lambda atoms: f(graphs.to_graph(atoms, cutoff))
     return f
+
+
+def _asks_for_a_graph(error: AttributeError) -> bool:
+    return isinstance(error.obj, Atoms) and error.name in (*graphs.FIELDS, "batch", "num_nodes")
 
 
 def evaluate(f: Callable[[Any], Any], x: Any, *, irreps: o3.Irreps, per: str) -> Float[Tensor, "*rows dim"]:
