@@ -43,8 +43,8 @@ def moves(before: Picture, look: Callable[[], Picture]) -> bool:
 def test_predictions_cover_their_answers(visit):
     questions = visit.page.locator("blockquote.box-predict-then-run:visible")
     covers = visit.page.locator(".course-reveal:visible")
-    if not questions.count():
-        return
+    if not questions.count() or not visit.page.locator(".cell_output").count():
+        return  # a page without code only explains the sign
     hidden = visit.page.locator(".cell_output[hidden]").count()
     assert 0 < covers.count() <= questions.count()
     covers.first.click()
