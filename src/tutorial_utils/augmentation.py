@@ -3,15 +3,14 @@
 Forces of ethanol are learnt from n geometries. A rung of the ladder is one message-passing network; it shares
 its weights between atoms, knows the elements and has a cutoff. From one rung to the next one thing changes:
 
-=========================== ====================== ============================ ==================
-rung                        edges carry            a force is                   equivariant
-=========================== ====================== ============================ ==================
-`COORDINATES`               distance and direction three plain outputs          no, it is learnt
-`ARROWS`                    distance and direction a weighted sum of directions no, it is learnt
-`INVARIANT`                 distance               a weighted sum of directions by construction
-`EQUIVARIANT`               distance; atoms also   a weighted sum of directions by construction
-                            hold vectors           and of the atom's vectors
-=========================== ====================== ============================ ==================
+* `COORDINATES`: an edge carries its distance and direction; a force is three plain outputs. Not equivariant: the
+  symmetry has to be learnt.
+* `ARROWS`: the same edges; a force is a weighted sum of directions. Not equivariant, since the weights still
+  depend on directions.
+* `INVARIANT`: an edge carries its distance alone; a force is a weighted sum of directions. Equivariant by
+  construction.
+* `EQUIVARIANT`: atoms also hold vectors; a force is a weighted sum of directions and of the atom's vectors.
+  Equivariant by construction.
 
 All are trained by one rule: Adam on the mean length of the error, a learning rate that falls to zero along a
 cosine, and the weights that were best on the validation frames. The starting rate is the best of three for
