@@ -1,11 +1,11 @@
-"""Spectra of the course's crystals by a universal potential (dataset `universal_phonons`).
+"""Spectra of the crystals of session 7 by a universal potential (dataset `universal_phonons`).
 
     python reference_data/universal_phonons.py
 
 needs `pip install sevenn`, whose wheel holds the weights. For each crystal of `crystals_pbesol` the potential
 finds its own lattice constant and its own forces; supercell, displacement, waves and broadening are those of
-the calculation by density functional theory, the field of the ions is left out in both. So only the forces
-differ. A crystal with an imaginary mode has no spectrum. It saves as it goes: a crystal and potential at a time.
+the calculation by density functional theory, and the field of the ions is left out in both: only the forces
+differ. A crystal with an imaginary mode has no spectrum. It saves as it goes.
 """
 
 import json
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator
 from crystals_pbesol import spectra
 from files import compute_missing, report, write_npz
 from scipy.optimize import minimize_scalar
@@ -24,14 +25,14 @@ from tutorial_utils.phonons import force_constants
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/universal_phonons.npz"
 RAW = Path(__file__).parent / "raw/universal_phonons"
-POTENTIALS = {"SevenNet-0": "7net-0", "SevenNet-l3i5": "7net-l3i5"}
+POTENTIAL = "7net-0"  # SevenNet-0 of July 2024
 
 
 @cache
-def calculator(potential: str):
+def calculator() -> Calculator:
     from sevenn.calculator import SevenNetCalculator
 
-    return SevenNetCalculator(POTENTIALS[potential], device="cpu")
+    return SevenNetCalculator(POTENTIAL, device="cpu")
 
 
 def scaled(atoms: Atoms, factor: float) -> Atoms:
@@ -41,12 +42,11 @@ def scaled(atoms: Atoms, factor: float) -> Atoms:
     return new
 
 
-def compute(job: str) -> dict:
+def compute(name: str) -> dict:
     """Return lattice constant (in units of ours), highest frequency (1/cm) and spectrum."""
-    potential, name = job.split("_")
     data = datasets.load("crystals_pbesol")
     n = data["name"].tolist().index(name)
-    atoms, calc = data.structures[n], calculator(potential)
+    atoms, calc = data.structures[n], calculator()
 
     def energy(factor: float) -> float:
         return float(calc.get_potential_energy(scaled(atoms, factor)))
@@ -54,21 +54,19 @@ def compute(job: str) -> dict:
     factor = float(minimize_scalar(energy, bounds=(0.93, 1.1), method="bounded", options={"xatol": 2e-4}).x)
     constants = force_constants(scaled(atoms, factor), int(data["repeats"][n]), calc.get_forces, step=0.015)
     found = spectra(constants.acoustic(), np.full(len(atoms), np.nan), np.nan)
-    print(f"{potential} {name}: {factor:.4f}, {found['top']:.0f} 1/cm, stable: {found['stable']}", flush=True)
+    print(f"{name}: {factor:.4f}, {found['top']:.0f} 1/cm, stable: {found['stable']}", flush=True)
     return {"factor": factor, "stable": found["stable"], "top": found["top"], "dos": found["dos"].tolist()}
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     names = datasets.load("crystals_pbesol")["name"].tolist()
-    jobs = [f"{potential}_{name}" for potential in POTENTIALS for name in names]
     RAW.mkdir(parents=True, exist_ok=True)
-    compute_missing(RAW, jobs, compute)
-    arrays = {"crystal": np.array(names), "potential": np.array(list(POTENTIALS))}
-    records = [[json.loads((RAW / f"{p}_{name}.json").read_text()) for name in names] for p in POTENTIALS]
+    compute_missing(RAW, names, compute)
+    records = [json.loads((RAW / f"{name}.json").read_text(encoding="utf-8")) for name in names]
+    arrays = {"name": np.array(names), "stable": np.array([record["stable"] for record in records])}
     for key, digits in (("factor", 4), ("top", 1), ("dos", 4)):
-        arrays[key] = np.array([[r[key] for r in row] for row in records]).round(digits).astype(np.float32)
-    arrays["stable"] = np.array([[r["stable"] for r in row] for row in records])
+        arrays[key] = np.array([record[key] for record in records]).round(digits).astype(np.float32)
     write_npz(OUTPUT, arrays)
     report(OUTPUT)
 

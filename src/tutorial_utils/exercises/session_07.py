@@ -118,8 +118,8 @@ def heat(answer: Callable) -> str:
     right = float(heat_capacity(ν, g, 300.0))  # g vanishes at both ends: sum and trapezoids agree
     if abs(warm - right) > 2e-2:
         raise Wrong(
-            f"Both limits hold, but at 300 K you find {warm:.2f}, not {right:.2f} J/(K mol): take the derivative of "
-            "the mean energy hν/(exp(x) - 1) by T, where x = hν/kT."
+            f"Both limits hold, but at 300 K you find {warm:.2f}, not {right:.2f} J/(K mol): "
+            "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/kT."
         )
     return "3R when hot, nothing when cold, right between, and the scale of g does not matter."
 
