@@ -88,8 +88,8 @@ CARDS = (
     Card(
         name="convolution_speed",
         what=(
-            "Time of a training step a graph, one thread: the 2021-style network as shipped turned into the "
-            "course's in three steps (network), by batch size (float32, float64), kind of product, and lmax."
+            "Time of a training step a graph, one thread: a 2021-style network turned into the course's, "
+            "one change at a time (network), by batch size (float32, float64), kind of product, and lmax."
         ),
         units={"series": "", "setting": "", "milliseconds": "ms", "machine": "", "date": ""},
         licence=DATA_LICENCE,
@@ -140,10 +140,12 @@ CARDS = (
         name="tensor_ladder",
         what=(
             "Errors of the models of session 3 for dipoles and polarizabilities, by number of training "
-            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
+            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published. "
+            "Networks have as many scalars, or as many weights, as the last of them."
         ),
         units={
             "model": "",
+            "equal": "",
             "molecules": "",
             "seed": "",
             "test": "",
