@@ -240,5 +240,5 @@ def test_the_external_set_ranks_the_rungs_differently(table: pd.DataFrame) -> No
         model: mean(table, model, "anisotropy", test="QM7-X")
         for model in (ladder.CHARGES, ladder.VECTORS, ladder.TENSORS)
     }
-    assert max(errors.values()) < 0.7 * mean(table, ladder.COUNTING, "anisotropy", test="QM7-X")
-    assert errors[ladder.CHARGES] < errors[ladder.TENSORS]
+    assert max(errors.values()) < 0.8 * mean(table, ladder.COUNTING, "anisotropy", test="QM7-X")
+    assert max(errors[ladder.CHARGES], errors[ladder.TENSORS]) < 0.75 * errors[ladder.VECTORS]

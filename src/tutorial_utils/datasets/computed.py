@@ -95,7 +95,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="benchmarks/convolution.py",
         file="convolution_speed.json",
-        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
+        sha256="66296a2184ebc477c5c0ee6a3ecc106b4f71fb5b6a67fd3481ebf6388e49c419",
     ),
     Card(
         name="descriptor_speed",
