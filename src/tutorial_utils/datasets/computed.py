@@ -155,7 +155,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/tensor_ladder.py",
         file="tensor_ladder.json",
-        sha256="c9c47a869315daade7840e8f509326639e13c14614863851e933436c888c0762",
+        sha256="b2c04b6cd26924c5d1f105376fa8a207001d9a5b0173d80e7b3bf1444590d185",
     ),
     Card(
         name="alloys_eam",
