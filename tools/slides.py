@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "_build/html"
-LEFT_OUT = ("Exercise", "Quiz", "References", "Bring your own", "What")
+LEFT_OUT = ("Exercise", "Quiz", "References", "Bring your own", "What’s next")
 NEVER = {"tag_setup", "tag_solution", "tag_hide-cell"}
 WORDS = 420  # letters that one slide holds in the room's last row
 PAGE = """<!DOCTYPE html>
@@ -72,7 +72,7 @@ def heading(section: Tag) -> str:
 def sections(section: Tag) -> Iterator[Tag]:
     """Return the sections of the core, in order."""
     for part in section.find_all("section", recursive=False):
-        if not heading(part).startswith(LEFT_OUT) and "course-further" not in classes(part):
+        if not any(word in heading(part) for word in LEFT_OUT) and "course-further" not in classes(part):
             yield part
             yield from sections(part)
 
