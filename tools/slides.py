@@ -39,6 +39,7 @@ class Slide:
         title: of the section.
         body: what is shown, in order.
         message: one sentence to take away, or nothing.
+        asked: the question that the slide answers, or nothing.
         kind: what the style sheet calls it.
     """
 
@@ -46,13 +47,15 @@ class Slide:
     body: list[Tag]
     message: str = ""
     kind: str = "words"
+    asked: str = ""
 
     def html(self, number: int, of: int) -> str:
         """Write the slide; the first one's title is the session's."""
         level = "h1" if number == 1 else "h2"
         below = f'<p class="message">{self.message}</p>' if self.message else ""
+        asked = f'<p class="asked">{self.asked}</p>' if self.asked else ""
         return (
-            f'<section id="{number}" class="{self.kind}"><{level}>{escape(self.title)}</{level}>'
+            f'<section id="{number}" class="{self.kind}"><{level}>{escape(self.title)}</{level}>{asked}'
             f'<div class="body">{"".join(map(str, self.body))}</div>{below}'
             f'<p class="number">{number} / {of}</p></section>'
         )
@@ -69,17 +72,19 @@ def heading(section: Tag) -> str:
     return found.get_text().rstrip("#").strip() if found else ""
 
 
-def sections(section: Tag) -> Iterator[Tag]:
-    """Return the sections of the core, in order."""
+def sections(section: Tag, number: str = "") -> Iterator[tuple[str, Tag]]:
+    """Return the sections of the core with their titles, in order; those within one bear its number."""
     for part in section.find_all("section", recursive=False):
-        if not any(word in heading(part) for word in LEFT_OUT) and "course-further" not in classes(part):
-            yield part
-            yield from sections(part)
+        title = heading(part)
+        if not any(word in title for word in LEFT_OUT) and "course-further" not in classes(part):
+            yield number + title, part
+            begin, _, rest = title.partition(" · ")
+            yield from sections(part, f"{begin} · " if rest else number)
 
 
 def unfinished(part: Tag) -> bool:
     """Whether words announce what is not on the slide."""
-    return part.name == "p" and part.get_text().strip().endswith(":")
+    return part.get_text().strip().removesuffix("\\]").rstrip().endswith((":", ","))
 
 
 def opening(parts: list[Tag]) -> list[Tag]:
@@ -106,32 +111,38 @@ def shown(cell: Tag) -> tuple[list[Tag], str]:
     return figures or cell.select("div.output pre, div.output table"), message
 
 
+def the_question(box: Tag) -> str:
+    """Return the words of a prediction, without its label and choices."""
+    words = BeautifulSoup(str(box.find("p")), "html.parser").p
+    words.find("strong").decompose()
+    return words.decode_contents().strip()
+
+
 def says(part: Tag | None) -> str:
     """Return the words below an output, if they are short enough to be its message."""
     fits = part is not None and part.name == "p" and not unfinished(part)
     return part.decode_contents() if part is not None and fits and len(part.get_text()) < WORDS / 2 else ""
 
 
-def slides_of(section: Tag) -> Iterator[Slide]:
+def slides_of(title: str, section: Tag) -> Iterator[Slide]:
     """Return the slides of one section, without those of sections in it."""
-    title, parts = heading(section), section.find_all(True, recursive=False)[1:]
-    parts = [part for part in parts if part.name != "section"]
+    parts = section.find_all(lambda part: part.name not in ("section", "h2", "h3"), recursive=False)
     begin = opening(parts)
     if begin:
         yield Slide(title, begin)
-    question: Tag | None = None
+    asked = ""
     rest = parts[len(begin) :]
     for part, following in zip_longest(rest, rest[1:]):
         if part.name == "blockquote":
-            question = part if "box-predict-then-run" in classes(part) else None
+            asked = the_question(part) if "box-predict-then-run" in classes(part) else ""
             yield Slide(title, [part], kind="question")
         elif "cell" in classes(part) and not classes(part) & NEVER:
             body, message = shown(part)
             pictures = any(classes(each) & {"course-figure", "course-structure"} for each in body)
-            if body and (pictures or question):
+            if body and (pictures or asked):
                 kind = "figure" if pictures else "answer"
-                yield Slide(title, body, message or says(following), kind)
-            question = question if not body else None
+                yield Slide(title, body, message or says(following), kind, asked)
+            asked = "" if body else asked
 
 
 def first(article: Tag) -> Slide:
@@ -155,11 +166,11 @@ def deck(page: Path) -> str:
     scripts = [tag for tag in scripts if not tag.find_parent("article")]
     article = soup.select_one("article.bd-article")
     found = [first(article)]
-    for section in sections(article.section):
-        found += slides_of(section)
+    for title, section in sections(article.section):
+        found += slides_of(title, section)
     body = "\n".join(slide.html(number, len(found)) for number, slide in enumerate(found, start=1))
-    title = soup.title.get_text().split(" — ")[0]
-    return PAGE.format(title=title, scripts="".join(map(str, scripts)), slides=body)
+    name = soup.title.get_text().split(" — ")[0]
+    return PAGE.format(title=name, scripts="".join(map(str, scripts)), slides=body)
 
 
 def main() -> None:
