@@ -187,7 +187,9 @@ def test_forces_and_born_charges_beside_phonopys_file(tmp_path) -> None:
     theirs.run_qpoints([[0, 0, 0]], nac_q_direction=[1, 0, 0])
     split = theirs.get_qpoints_dict()["frequencies"][0]
     assert split[5] > split[4] + 0.5
-    assert phonons.frequencies(constants, np.array([[1e-5, 0, 0]]), field)[0] == pytest.approx(split, abs=1e-2)
+    assert phonons.frequencies(constants, np.array([[1e-5, 0, 0]]), field)[0] == pytest.approx(
+        split, abs=1e-2
+    )
 
 
 def test_what_force_constants_refuse() -> None:

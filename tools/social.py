@@ -1,7 +1,7 @@
 """Draw the picture that a link to the course shows in a chat or on a social network.
 
-``python tools/social.py`` puts book/_static/turning.svg below the course's title, lets Chromium draw both, and
-writes book/_static/social.png, 1200 × 630 pixels. Run it after ``tools/hero.py``.
+``python tools/social.py`` puts book/_static/turning.svg below the course's title, lets Chromium draw both,
+and writes book/_static/social.png, 1200 × 630 pixels. Run it after ``tools/hero.py``.
 """
 
 import shutil

@@ -283,7 +283,7 @@ def _reduced(kind: Property) -> "tuple[o3.Irreps, Tensor]":
 
 
 def to_irreps(kind: Property, tensor: "Tensor") -> "Tensor":
-    """Return the coefficients of `kind.irreps`, (..., 3, ..., 3) -> (..., dim); an isometry, unlike Voigt's."""
+    """Return the coefficients of `kind.irreps`, (..., 3, ..., 3) -> (..., dim): an isometry."""
     from torch import Tensor
 
     if not isinstance(tensor, Tensor):
