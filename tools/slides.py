@@ -3,9 +3,10 @@
     python tools/slides.py        _build/html/slides/index.html and one file for each session
 
 The notebook's structure and its cell tags decide. The core is shown, not what goes further. Every slide has
-the title of its section. A section begins with its first words; a "Predict, then run" is a slide, and what its
-cell shows is the next one; a figure is a slide with its caption as the message; so are pitfalls, take-aways and
-the summary. Cells tagged setup, solution or hide-cell are left out, and so are exercises and references.
+the title of its section. A section begins with its first words; a "Predict, then run" is a slide, and what
+its cell shows is the next one; a figure is a slide with its caption as the message; so are pitfalls,
+take-aways and the summary. Cells tagged setup, solution or hide-cell are left out, and so are exercises and
+references.
 """
 
 import argparse

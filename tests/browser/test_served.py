@@ -95,3 +95,12 @@ def test_the_list_of_slides_names_every_session(browser: Browser):
     links = visit.page.locator("main a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
     assert links == [Path(session).name for session in SESSIONS]
     clean(visit)
+
+
+def test_results_of_a_search_show_words_instead_of_formulas(browser: Browser, below):
+    visit = open_page(browser, below, "search.html?q=orthogonal+matrix")
+    found = visit.page.locator("#search-results p.context")
+    expect(found.nth(2)).to_be_visible(timeout=60_000)
+    text = " ".join(found.all_text_contents())
+    assert "matrix" in text and "\\(" not in text and "$" not in text
+    clean(visit)
