@@ -16,7 +16,7 @@ import torch
 from files import read_table, report, write_table
 
 from tutorial_utils import datasets
-from tutorial_utils.generation import experiment
+from tutorial_utils.generation import trials
 
 PACKAGE = Path(__file__).parents[1] / "src/tutorial_utils"
 OUTPUT = PACKAGE / "datasets/bundled/flow_matching.json"
@@ -27,27 +27,24 @@ COLUMNS = ("model", "seconds", "seed", "steps", "loss", "W1", "in_range", "detou
 
 def points() -> list[tuple[str, float, int]]:
     """List model, seconds of training and seed of all rows."""
-    some = list(itertools.product(SEEDS, experiment.MODELS))
-    return [(model, experiment.SECONDS, seed) for seed, model in some] + [
-        (experiment.PLAIN, 5 * experiment.SECONDS, 0)
-    ]
+    return [(model, trials.SECONDS, seed) for seed, model in itertools.product(SEEDS, trials.MODELS)]
 
 
 def run() -> None:
     """Measure what is missing; write the table once it is complete."""
     PARTIAL.parent.mkdir(exist_ok=True)
-    train, test = experiment.split(datasets.load("lj13"))
+    train, test = trials.split(datasets.load("lj13"))
     rows = read_table(PARTIAL, COLUMNS)
     for model, seconds, seed in points():
         if [model, seconds, seed] in [row[:3] for row in rows]:
             continue
         start = time.process_time()
-        field, steps, loss = experiment.train(model, train, seconds=seconds, seed=seed)
-        found = experiment.evaluate(field, test, likelihood=model != experiment.PLAIN, seed=100 + seed)
+        field, steps, loss = trials.train(model, train, seconds=seconds, seed=seed)
+        found = trials.evaluate(field, test, likelihood=model != trials.PLAIN, seed=100 + seed)
         rows.append([model, seconds, seed, steps, loss, *found])
         write_table(PARTIAL, COLUMNS, rows)
-        if (model, seed) == (experiment.ASSIGNED, 0):
-            experiment.save(field)
+        if (model, seed) == (trials.ASSIGNED, 0):
+            trials.save(field)
         print(f"{rows[-1]}, {time.process_time() - start:.0f} s in all", flush=True)
     write_table(OUTPUT, COLUMNS, rows)
     PARTIAL.unlink()

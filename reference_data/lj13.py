@@ -24,9 +24,7 @@ def run() -> None:
     """Sample, and say how well the halves of what is kept agree."""
     x, accepted = clusters.sample(CHAINS, SWEEPS, every=EVERY, seed=0)
     means = clusters.energy(x).mean(dim=1).tolist()
-    print(
-        f"accepted {accepted:.2f}; mean energies in time:", *(f"{E:.2f} kT" for E in means)
-    )
+    print(f"accepted {accepted:.2f}; mean energies in time:", *(f"{E:.2f} kT" for E in means))
     # the samples of a chain side by side: if they resemble each other, they must not be split between parts
     x = x.transpose(0, 1).flatten(0, 1)
     whole = (x / UNIT).round().numpy().astype(np.int16)

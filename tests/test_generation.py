@@ -9,7 +9,7 @@ from ase.build import molecule
 from scipy.stats import wasserstein_distance
 
 from tutorial_utils import datasets, graphs, symmetry
-from tutorial_utils.generation import clusters, experiment, flow, hydrogens, sphere
+from tutorial_utils.generation import clusters, flow, hydrogens, sphere, trials
 
 
 @pytest.fixture(autouse=True)
@@ -166,7 +166,7 @@ def test_what_a_moved_particle_changes_is_the_difference_of_energies():
 
 def test_the_bundled_samples_obey_the_virial_theorem(lj13):
     """⟨x · ∇E⟩ = 36 for exp(-E): a check that knows nothing of how the samples were made."""
-    _, test = experiment.split(lj13)
+    _, test = trials.split(lj13)
     x = test.requires_grad_()
     (slope,) = torch.autograd.grad(clusters.energy(x).sum(), x)
     virial = (x * slope).sum(dim=(1, 2)).detach()
@@ -240,18 +240,18 @@ def test_effective_sizes_at_their_limits():
 
 
 def test_a_short_training_lowers_the_loss_and_is_repeatable(lj13):
-    train, test = experiment.split(lj13)
-    first = experiment.train(experiment.UNASSIGNED, train, steps=2)[2]
-    field, steps, later = experiment.train(experiment.UNASSIGNED, train, steps=30)
+    train, test = trials.split(lj13)
+    first = trials.train(trials.UNASSIGNED, train, steps=2)[2]
+    field, steps, later = trials.train(trials.UNASSIGNED, train, steps=30)
     assert steps == 31 and later < 0.8 * first
-    again = experiment.train(experiment.UNASSIGNED, train, steps=30)[2]
+    again = trials.train(trials.UNASSIGNED, train, steps=30)[2]
     assert later == again
-    W1, inside, detour, ess, error = experiment.evaluate(field, test[:50], likelihood=False, seed=0)
+    W1, inside, detour, ess, error = trials.evaluate(field, test[:50], likelihood=False, seed=0)
     assert W1 > 0 and 0 <= inside <= 1 and detour >= 1 and math.isnan(ess) and error < 1e-10
     with pytest.raises(ValueError, match="model: expected one of"):
-        experiment.new_field("diffusion")
+        trials.new_field("diffusion")
 
 
 def test_wasserstein_agrees_with_scipy():
     a, b = torch.randn(700), 2 + torch.randn(900)
-    assert experiment.wasserstein(a, b) == pytest.approx(wasserstein_distance(a, b), rel=0.02)
+    assert trials.wasserstein(a, b) == pytest.approx(wasserstein_distance(a, b), rel=0.02)

@@ -102,25 +102,25 @@ CARDS = (
     Card(
         name="hydrogens",
         what=(
-            "Densities on the sphere of degree lmax for the direction of a lost hydrogen, on molecules_hf dealt "
-            "into five parts by molecule, each part the test once. nll: mean of -log p per solid angle on the "
-            "test; angle: median error of the most probable direction where one hydrogen is missing."
+            "Densities on the sphere of degree lmax for the direction of a lost hydrogen, on molecules_hf "
+            "dealt into five parts by molecule, each part the test once. nll: mean of -log p per solid angle "
+            "on the test; angle: median error of the most probable direction where one hydrogen is missing."
         ),
         units={"lmax": "", "fold": "", "seed": "", "nll": "nats", "angle": "°"},
         licence=DATA_LICENCE,
         made_by="reference_data/hydrogens.py",
         file="hydrogens.json",
-        sha256="0000000000000000000000000000000000000000000000000000000000000000",
+        sha256="a5609463f1f45e08c9c74489832d7e783b0e6bdc8d491d834a64941800d7640b",
         reference="https://arxiv.org/abs/2311.16199",
     ),
     Card(
         name="flow_matching",
         what=(
-            "Flow matching on lj13 by model, processor time of training and seed. W1: distance of the energies "
-            "from those of the Markov chain; in_range: fraction of samples with energies within those of the "
-            "chain; detour: length of a path over its straight line; ess: effective sample size of 128 "
-            "samples over their number, not computed for the transformer; violation: relative error of the "
-            "velocity under rotations and reflections."
+            "Flow matching on lj13 by model, processor time of training and seed. W1: distance of the "
+            "energies from those of the Markov chain; in_range: fraction of samples with energies within "
+            "those of the chain; detour: length of a path over its straight line; ess: effective sample size "
+            "of 128 samples over their number, not computed for the transformer; violation: relative error "
+            "of the velocity under rotations and reflections."
         ),
         units={
             "model": "",

@@ -1,5 +1,5 @@
 """Generative models: a density on the sphere, and flow matching."""
 
-from tutorial_utils.generation import clusters, experiment, flow, hydrogens, sphere
+from tutorial_utils.generation import clusters, flow, hydrogens, sphere, trials
 
-__all__ = ["clusters", "experiment", "flow", "hydrogens", "sphere"]
+__all__ = ["clusters", "flow", "hydrogens", "sphere", "trials"]
