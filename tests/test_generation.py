@@ -255,3 +255,34 @@ def test_a_short_training_lowers_the_loss_and_is_repeatable(lj13):
 def test_wasserstein_agrees_with_scipy():
     a, b = torch.randn(700), 2 + torch.randn(900)
     assert trials.wasserstein(a, b) == pytest.approx(wasserstein_distance(a, b), rel=0.02)
+
+
+# ---- the tables that the notebook reads
+
+
+def test_a_density_of_a_higher_degree_scores_better_on_every_part():
+    table = datasets.load("hydrogens")
+    assert set(table["fold"]) == set(range(5))
+    by_degree = [table["nll"][table["lmax"] == L] for L in (1, 2, 3)]
+    assert (by_degree[0] < sphere.UNIFORM).all()
+    assert (by_degree[2] < by_degree[1]).all() and (by_degree[1] < by_degree[0]).all()
+
+
+def test_assignment_straightens_paths_and_only_the_transformer_breaks_the_law():
+    table = datasets.load("flow_matching")
+    of = {model: table["model"] == model for model in trials.MODELS}
+    detour, violation = table["detour"], table["violation"]
+    assert detour[of[trials.ASSIGNED]].max() < 2 < detour[of[trials.UNASSIGNED]].min()
+    assert (violation > 1e-2).tolist() == of[trials.PLAIN].tolist()
+    assert np.isnan(table["ess"]).tolist() == of[trials.PLAIN].tolist()
+    assert (table["ess"][~of[trials.PLAIN]] < 1).all()
+
+
+def test_the_shipped_field_makes_better_samples_than_a_new_one(lj13):
+    _, test = trials.split(lj13)
+    torch.manual_seed(0)
+    inside = [
+        trials.evaluate(f, test[:300], likelihood=False, seed=0)[1]
+        for f in (trials.shipped(), flow.EquivariantField())
+    ]
+    assert inside[0] > 0.6 > 0.1 > inside[1]

@@ -138,7 +138,7 @@ CARDS = (
         made_by="reference_data/flow_matching.py",
         file="flow_matching.json",
         gaps=frozenset({"ess"}),
-        sha256="0000000000000000000000000000000000000000000000000000000000000000",
+        sha256="c684276bdf94fde9720d4b9ec9fb688c4e7dae42cddd3a1c4f34c0ff0765c007",
         reference="https://arxiv.org/abs/2306.15030",
     ),
     Card(

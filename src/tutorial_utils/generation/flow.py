@@ -37,6 +37,8 @@ class EquivariantField(nn.Module):
     * Σ_i v_i = 0: γ(m_ij) need not be symmetric, so the mean is taken off.
     """
 
+    centres: Tensor
+
     def __init__(self, width: int = 24, *, layers: int = 2, radial: int = 12):
         """Build it with random weights."""
         super().__init__()

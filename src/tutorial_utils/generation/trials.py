@@ -84,7 +84,8 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     field = new_field(model)
     optimizer = torch.optim.Adam(field.parameters(), lr=LEARNING_RATE)
-    start, losses, done = time.process_time(), [], 0.0
+    losses: list[float] = []
+    start, done = time.process_time(), 0.0
     while done < 1:
         done = len(losses) / steps if steps else (time.process_time() - start) / seconds
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * min(done, 1))) / 2
