@@ -5,7 +5,7 @@ src/tutorial_utils/generation/lj13.pt, the first network with assignment. Run wi
 
     OMP_NUM_THREADS=1 python reference_data/flow_matching.py
 
-It takes about ten minutes of a free core, and saves as it goes: stopped and started again it continues.
+It takes about four minutes of a free core, and saves as it goes: stopped and started again it continues.
 """
 
 import itertools

@@ -138,7 +138,7 @@ CARDS = (
         made_by="reference_data/flow_matching.py",
         file="flow_matching.json",
         gaps=frozenset({"ess"}),
-        sha256="c684276bdf94fde9720d4b9ec9fb688c4e7dae42cddd3a1c4f34c0ff0765c007",
+        sha256="d1f95f47f6cd24c5bdd93bb4e2632689972f3d78edbb682cd246a2d9110f5775",
         reference="https://arxiv.org/abs/2306.15030",
     ),
     Card(
