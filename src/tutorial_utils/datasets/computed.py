@@ -86,6 +86,62 @@ CARDS = (
         sha256="fe4bf0be2cba0d673d0dc3117c0f0bc01cbb53cbfd7fc02427fc64118d88d742",
     ),
     Card(
+        name="lj13",
+        what=(
+            "5120 configurations of 13 Lennard-Jones particles in a harmonic trap, at kT equal to the depth "
+            "of the well: 1024 Metropolis chains, 5 samples of each in a row, 160 sweeps apart. Unit: "
+            "10⁻⁴ of the distance at the bottom of the well."
+        ),
+        units={"coordinates": "10⁻⁴"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/lj13.py",
+        file="lj13.npz",
+        sha256="2ce419d540672ca05e65491a1efc25805b1efb46f8574532d4a2a38fdf63c0cd",
+        reference="https://arxiv.org/abs/2006.02425",
+    ),
+    Card(
+        name="hydrogens",
+        what=(
+            "Densities on the sphere of degree lmax for the direction of a lost hydrogen, on molecules_hf "
+            "dealt into five parts by molecule, each part the test once. nll: mean of -log p per solid angle "
+            "on the test; angle: median error of the most probable direction where one hydrogen is missing."
+        ),
+        units={"lmax": "", "fold": "", "seed": "", "nll": "nats", "angle": "°"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/hydrogens.py",
+        file="hydrogens.json",
+        sha256="a5609463f1f45e08c9c74489832d7e783b0e6bdc8d491d834a64941800d7640b",
+        reference="https://arxiv.org/abs/2311.16199",
+    ),
+    Card(
+        name="flow_matching",
+        what=(
+            "Flow matching on lj13 by model, processor time of training and seed. W1: distance of the "
+            "energies from those of the Markov chain; in_range: fraction of samples with energies within "
+            "those of the chain; detour: length of a path over its straight line; ess: effective sample size "
+            "of 128 samples over their number, not computed for the transformer; violation: relative error "
+            "of the velocity under rotations and reflections."
+        ),
+        units={
+            "model": "",
+            "seconds": "s",
+            "seed": "",
+            "steps": "",
+            "loss": "",
+            "W1": "kT",
+            "in_range": "",
+            "detour": "",
+            "ess": "",
+            "violation": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/flow_matching.py",
+        file="flow_matching.json",
+        gaps=frozenset({"ess"}),
+        sha256="d1f95f47f6cd24c5bdd93bb4e2632689972f3d78edbb682cd246a2d9110f5775",
+        reference="https://arxiv.org/abs/2306.15030",
+    ),
+    Card(
         name="convolution_speed",
         what=(
             "Time of a training step a graph, one thread: a 2021-style network turned into the course's, "
