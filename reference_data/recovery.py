@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from files import read_table, report, write_table
 
-from tutorial_utils.descriptors import OrthonormalGaussians, recovery
+from tutorial_utils.descriptors import SphericalBessel, recovery
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/recovery.json"
 COLUMNS = ("experiment", "site", "neighbours", "seed", "invariants", "lmax", "size", "starts")
@@ -57,7 +57,7 @@ def compute(task: tuple) -> tuple:
         wanted = recovery.random_starts(1, neighbours, **RANGE, rng=rng)[0]
     else:
         wanted = torch.tensor(SITES[site])
-    radial = OrthonormalGaussians(size, CUTOFF)
+    radial = SphericalBessel(size, CUTOFF)
 
     def describe(vectors: torch.Tensor) -> torch.Tensor:
         return recovery.spectra(vectors, radial, lmax, third_order=order == "both")

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tutorial_utils import datasets, groups, symmetry
-from tutorial_utils.descriptors import OrthonormalGaussians, recovery
+from tutorial_utils.descriptors import SphericalBessel, recovery
 
-RADIAL = OrthonormalGaussians(3, 3.0)
+RADIAL = SphericalBessel(3, 3.0)
 TETRAHEDRON = 1.09 / 3**0.5 * np.array([[1.0, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]])
 OCTAHEDRON = 1.56 * np.concatenate([np.eye(3), -np.eye(3)])
 BASE = [[1.6, 0, 0.4], [-1.6, 0, 0.4], [0, 1.6, 0.4], [0, -1.6, 0.4]]
@@ -91,7 +91,7 @@ def test_symmetric_starts_are_orbits(rng):
 
 def test_species_come_back_too(rng):
     wanted, metal = cloud(rng, neighbours=4)[0], torch.tensor([1.0, 1, 0, 0])
-    radial = OrthonormalGaussians(2, 3.0)
+    radial = SphericalBessel(2, 3.0)
 
     def with_species(x):
         weights = torch.stack([x[..., 3], 1 - x[..., 3]], dim=-1)

@@ -10,7 +10,6 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum_labels,
 )
 from tutorial_utils.descriptors.radial import (
-    OrthonormalGaussians,
     Radial,
     SphericalBessel,
     overlap,
@@ -28,7 +27,6 @@ from tutorial_utils.descriptors.steinhardt import Steinhardt, steinhardt
 __all__ = [
     "FourierTensor",
     "GaussianOrbitals",
-    "OrthonormalGaussians",
     "Radial",
     "Smeared",
     "SphericalBessel",

@@ -137,11 +137,13 @@ def recover(
 ) -> Recovery:
     """Move neighbours until their invariants are the target's: Levenberg-Marquardt, many starts at once.
 
-    * A step Δ solves (JᵀJ + λ diag JᵀJ) Δ = -Jᵀf, with f the difference relative to the target's length.
+    * A step Δ solves (JᵀJ + λ d) Δ = -Jᵀf, with f the difference relative to the target's length. For the three
+      coordinates of a neighbour, d is the mean of their entries in diag JᵀJ: Marquardt's diagonal itself
+      depends on the axes, its mean does not.
     * Each start has its own λ, divided by 3 after a step that helps, times 3 after one that does not.
     * A step that does not help is not taken: no residual ever grows.
     * A start whose residual falls by less than a tenth in ten steps gives up; the others walk on.
-    * Start and step turn alike, so a start keeps whatever symmetry it has.
+    * A turned start takes the turned steps, and so a start keeps whatever symmetry it has.
     * More unknowns for each neighbour may follow its coordinates, if `describe` knows what they are.
 
     Args:
@@ -167,7 +169,7 @@ def recover(
     while step < steps and len(walking):
         step += 1
         here, error, λ = x[walking], f[walking], damping[walking]
-        trial = here + _move(jacobian(describe, here) / scale, error, λ).reshape(here.shape)
+        trial = here + _move(jacobian(describe, here) / scale, error, λ, here.shape[-1]).reshape(here.shape)
         ahead = (describe(trial) - target) / scale
         helps = ahead.norm(dim=1) < error.norm(dim=1)  # False for NaN
         x[walking] = torch.where(helps[:, None, None], trial, here)
@@ -188,10 +190,13 @@ def _move(
     J: Float[Tensor, "starts invariants unknowns"],
     f: Float[Tensor, "starts invariants"],
     damping: Float[Tensor, "starts"],
+    each: int,
 ) -> Float[Tensor, "starts unknowns"]:
-    """Solve the damped normal equations of every start."""
+    """Solve the damped normal equations of every start; `each` neighbour has so many unknowns, x, y, z first."""
     normal = J.mT @ J
-    diagonal = normal.diagonal(dim1=1, dim2=2)
+    diagonal = normal.diagonal(dim1=1, dim2=2).unflatten(1, (-1, each))
+    mean = diagonal[..., :3].mean(dim=-1, keepdim=True).expand(-1, -1, 3)
+    diagonal = torch.cat([mean, diagonal[..., 3:]], dim=-1).flatten(1)
     floor = 1e-9 * diagonal.amax(dim=1, keepdim=True) + torch.finfo(J.dtype).tiny
     normal = normal + torch.diag_embed(damping[:, None] * (diagonal + floor) + floor)
     return -torch.linalg.solve(normal, (J.mT @ f.unsqueeze(-1))).squeeze(-1)
