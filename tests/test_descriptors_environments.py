@@ -8,7 +8,7 @@ from ase.build import bulk, molecule
 from e3nn import o3
 
 from tutorial_utils import descriptors, graphs, symmetry
-from tutorial_utils.descriptors import OrthonormalGaussians, SphericalBessel
+from tutorial_utils.descriptors import SphericalBessel
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_environments_are_projections_atom_by_atom(salt, chunk):
 
 @pytest.mark.parametrize("improper", [False, True])
 def test_environments_turn_with_the_crystal(salt, improper):
-    b, R = OrthonormalGaussians(3, 4.5), symmetry.random_rotation(np.random.default_rng(4))
+    b, R = SphericalBessel(3, 4.5), symmetry.random_rotation(np.random.default_rng(4))
     R = -R if improper else R
     D = o3.Irreps.spherical_harmonics(4).D_from_matrix(torch.tensor(R))
     before = descriptors.environments(salt, b, 4, elements=["Cl", "Na"])
@@ -67,7 +67,7 @@ def test_a_batch_of_graphs_is_as_good_as_each_alone(salt):
 
 
 def test_only_the_smooth_weight_lets_a_neighbour_leave_without_a_jump():
-    b = OrthonormalGaussians(3, 4.0)
+    b = SphericalBessel(3, 4.0)
 
     def jump(smooth):
         inside, outside = (

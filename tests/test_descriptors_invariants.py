@@ -19,7 +19,7 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum,
     power_spectrum_labels,
 )
-from tutorial_utils.descriptors.radial import OrthonormalGaussians, SphericalBessel, overlap
+from tutorial_utils.descriptors.radial import SphericalBessel, overlap
 from tutorial_utils.descriptors.soap import (
     GaussianOrbitals,
     Smeared,
@@ -149,7 +149,7 @@ def octagon(*corners: int) -> torch.Tensor:
 
 def test_the_octagon_pair_has_one_power_spectrum_and_two_bispectra():
     first, second = octagon(0, 1, 3, 4), octagon(0, 1, 2, 5)
-    for radial in (RADIAL, OrthonormalGaussians(5, 3.0)):
+    for radial in (RADIAL, SphericalBessel(5, 3.0)):
         a, b = (project(v, radial, 6) for v in (first, second))
         assert relative(power_spectrum(a), power_spectrum(b)) < 1e-10
         assert relative(bispectrum(a), bispectrum(b)) > 0.1
@@ -315,7 +315,7 @@ def test_soap_equals_featomic(atoms, elements, centre):
 
 def test_gaussians_spread_as_direct_integration_says():
     """c_nlm of one Gaussian, by summing it over a fine grid of points."""
-    radial, r = OrthonormalGaussians(3, 4.0), torch.tensor([0.9, -0.7, 1.1])
+    radial, r = SphericalBessel(3, 4.0), torch.tensor([0.9, -0.7, 1.1])
     smeared = Smeared(radial, 3, width=0.4)
     found = smeared_environments(
         Atoms("HHe", [[0, 0, 0], r.tolist()]), smeared, elements=["He", "H"], centre=False

@@ -83,6 +83,17 @@ def test_a_start_keeps_its_symmetry_and_so_an_octahedron_is_found(rng):
     assert torch.cdist(end @ quarter_turn.T, end).min(dim=1).values.max() < 1e-8
 
 
+def test_turned_starts_take_turned_steps(rng):
+    """The damping does not depend on the axes: walk and turn, or turn and walk."""
+    wanted, starts = cloud(rng)[0], cloud(rng, 6)
+    R = torch.tensor(symmetry.random_rotation(rng))
+    there = recovery.recover(describe, describe(wanted), starts, steps=5, stop=None)
+    turned = recovery.recover(describe, describe(wanted), starts @ R.T, steps=5, stop=None)
+    assert torch.equal(there.order, turned.order)
+    assert (there.vectors @ R.T - turned.vectors).abs().max() < 1e-9
+    assert (there.vectors - starts[there.order]).norm() > 1
+
+
 def test_symmetric_starts_are_orbits(rng):
     for x in recovery.symmetric_starts(10, 8, shortest=1.0, longest=2.0, rng=rng):
         lengths = x.norm(dim=1)

@@ -126,7 +126,7 @@ def right_felt(v, G):
 
 
 def felt_by_singular_values(v, G):
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shells = descriptors.SphericalBessel(3, 3.0)
     return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
 
 

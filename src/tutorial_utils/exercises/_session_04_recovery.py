@@ -64,7 +64,7 @@ def _whole(value: float, name: str) -> int:
 
 
 def _rank(v: Tensor) -> int:
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shells = descriptors.SphericalBessel(3, 3.0)
     return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
 
 
@@ -92,7 +92,7 @@ def _translations(cases: list[tuple[Tensor, Tensor]]) -> list[int]:
 )
 def where_to_start(answer: Callable[[int, np.random.Generator], Tensor]) -> str:
     """Walk from the learner's starts to a cube and to an antiprism of lengths that are not given."""
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shells = descriptors.SphericalBessel(3, 3.0)
     shares = {}
     for name, site in _cases.eight_corners().items():
         starts = torch.as_tensor(answer(16, np.random.default_rng(0)))
