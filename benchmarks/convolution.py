@@ -95,7 +95,7 @@ def course_network(irreps_hidden: str = HIDDEN, *, full: bool = False) -> nn.Equ
     )
     if full:
         for number, layer in enumerate(model.layers):
-            model.layers[number] = FullLayer(layer.W2.irreps_in, model.irreps_edge, o3.Irreps(irreps_hidden))
+            model.layers[number] = FullLayer(layer.W2.irreps_in, model.irreps_edge, layer.irreps_out)
     return model
 
 

@@ -47,13 +47,13 @@ def measure(side: int) -> tuple[int, float, float]:
     torch.set_default_dtype(torch.float64)
     torch.manual_seed(0)
     model, atoms = network.DensityNetwork(), lattice(side)
-    network.predict(model, lattice(2))  # compiles
+    network.density_of(model, lattice(2))  # compiles
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of memory so far
     before = memory("VmRSS")
-    network.predict(model, atoms)
+    network.density_of(model, atoms)
     peak = memory("VmHWM") - before
     start = time.process_time()
-    network.predict(model, atoms)
+    network.density_of(model, atoms)
     return side**3, rounded(time.process_time() - start), round(peak)
 
 

@@ -3,9 +3,10 @@
     python reference_data/born_charges.py            # all that are missing; several processes share the work
     python reference_data/born_charges.py MgO SiC    # these
 
-abinit and its pseudopotentials come from Debian (`apt-get install abinit abinit-data`). These cover few
-elements, in two functionals, so only the crystals named below are computed, each at the lattice constant of
-`crystals/NAME.json` and by the functional that its elements have: LDA (Perdew, Wang) or PBE. All sites are
+abinit and its pseudopotentials come from Debian (`apt-get install abinit abinit-data`). The recent ones cover
+few elements, in two functionals: LDA (Perdew, Wang) or PBE. Where they do not, those of Hartwigsen, Goedecker
+and Hutter (https://doi.org/10.1103/PhysRevB.58.3641, LDA) are used, with the semicore
+electrons. Each crystal is computed at the lattice constant of `crystals/NAME.json`. All sites are
 cubic: one number is the Born charge of an atom. `born_charges/NAME.json` holds it for each atom as computed
 (e), the dielectric constant of the electrons, and settings; by how much the charges miss their sum rule
 shows how far the basis is converged.
@@ -28,12 +29,15 @@ PSEUDOPOTENTIALS = Path("/usr/share/abinit/psp")
 SETS = {
     "LDA": "Pseudodojo_nc_sr_04_pw_standard_psp8",
     "PBE": "Pseudodojo_nc_sr_04_pbe_standard_psp8",
+    "HGH": "PseudosHGH_pwteter",
 }
 FILES = {"Zn": "Zn-sp", "Se": "Se-d"}  # where a file's name is not the element's alone
-CUTOFF = 40.0  # Hartree
+CUTOFFS = {"LDA": 40.0, "PBE": 40.0, "HGH": 60.0}  # Hartree
+HARD_CUTOFF = 100.0  # Hartree, for these elements of the set HGH
+HARD = {"O", "F", "N", "Na", "Mg"}
 MESH = 6  # k points along each axis
 
-FUNCTIONALS = {
+FUNCTIONALS = {  # or set, in the order of use
     "MgO": "LDA",
     "SiC": "LDA",
     "BN": "LDA",
@@ -47,7 +51,30 @@ FUNCTIONALS = {
     "GaN": "LDA",
     "CaO": "PBE",
     "CaSe": "PBE",
+    # not in the published training set
+    "KCl": "HGH",
+    "CsI": "HGH",
+    "AlSb": "HGH",
+    "CaS": "HGH",
+    "SrSe": "HGH",
+    "GaSb": "HGH",
+    "Li2S": "HGH",
+    "AgI": "HGH",
+    "CuCl": "HGH",
+    "SrF2": "HGH",
+    "CsF": "HGH",
+    "Li2O": "HGH",
+    "MgSe": "HGH",
+    "Na2O": "HGH",
+    "Na2Se": "HGH",
+    # in it
     "ZnSe": "PBE",
+    "KBr": "HGH",
+    "RbCl": "HGH",
+    "SrS": "HGH",
+    "BaS": "HGH",
+    "CaF2": "HGH",
+    "NaCl": "HGH",
 }
 
 INPUT = """\
@@ -66,8 +93,8 @@ nshiftk 1
 shiftk 0 0 0
 nstep 80
 ndtset 3
-# 1: the ground state
-tolvrs1 1e-12
+# 1: the ground state; the residual of the potential would stay large with PBE
+toldfe1 1e-13
 # 2: derivatives of the wave functions with respect to k
 iscf2 -3
 rfelfd2 2
@@ -76,7 +103,7 @@ tolwfr2 1e-14
 kptopt2 2
 nqpt2 1
 qpt2 0 0 0
-# 3: the response to a field; the residual of the potential would stay large with PBE
+# 3: the response to a field
 rfelfd3 3
 getwfk3 1
 getddk3 2
@@ -87,6 +114,19 @@ qpt3 0 0 0
 """
 
 
+def pseudopotential(symbol: str, functional: str) -> str:
+    """Return the file name of an element's pseudopotential."""
+    if functional == "HGH":  # the one with most electrons, as in 19k.9.hgh
+        files = (PSEUDOPOTENTIALS / SETS["HGH"]).glob(f"{atomic_numbers[symbol]}{symbol.lower()}.*.hgh")
+        return max(files, key=lambda file: int(file.suffixes[0][1:])).name
+    return f"{FILES.get(symbol, symbol)}.psp8"
+
+
+def cutoff(symbols: list[str], functional: str) -> float:
+    """Return the cutoff of the plane waves, Hartree."""
+    return HARD_CUTOFF if functional == "HGH" and HARD & set(symbols) else CUTOFFS[functional]
+
+
 def abinit_input(crystal: dict, functional: str) -> str:
     """Return abinit's input for a crystal of `crystals/`."""
     symbols = crystal["symbols"]
@@ -95,14 +135,14 @@ def abinit_input(crystal: dict, functional: str) -> str:
     positions = [" ".join(f"{x:.8f}" for x in row) for row in crystal["scaled_positions"]]
     return INPUT.format(
         folder=PSEUDOPOTENTIALS / SETS[functional],
-        files=", ".join(f"{FILES.get(kind, kind)}.psp8" for kind in kinds),
+        files=", ".join(pseudopotential(kind, functional) for kind in kinds),
         vectors="  ".join(rows),
         atoms=len(symbols),
         kinds=len(kinds),
         numbers=" ".join(str(atomic_numbers[kind]) for kind in kinds),
         types=" ".join(str(kinds.index(symbol) + 1) for symbol in symbols),
         positions="  ".join(positions),
-        cutoff=CUTOFF,
+        cutoff=cutoff(symbols, functional),
         mesh=MESH,
     )
 
@@ -142,9 +182,9 @@ def compute(name: str) -> dict:
         "dielectric": round(epsilon, 4),
         "settings": {
             "code": "abinit",
-            "functional": functional,
+            "functional": "LDA" if functional == "HGH" else functional,
             "pseudopotentials": SETS[functional],
-            "cutoff_hartree": CUTOFF,
+            "cutoff_hartree": cutoff(crystal["symbols"], functional),
             "mesh": MESH,
         },
     }

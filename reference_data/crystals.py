@@ -75,6 +75,7 @@ def evaluate(cells, metal, *, more_cutoff=0.0, finer=1.0):
         "setups": "PBE",
         "cutoff_eV": (520.0 if FIRST_ROW & set(cells[0].get_chemical_symbols()) else 420.0) + more_cutoff,
         "kpoint_spacing": spacing / finer,  # 1/Å, with the factor 2π
+        "smearing_eV": 0.1 if metal else 0.01,
     }
     job = {
         "cells": [

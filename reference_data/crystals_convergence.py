@@ -23,6 +23,7 @@ NAMES = ("Si", "KCl", "Al")
 CHANGES = {
     "cutoff + 120 eV": {"more_cutoff": 120.0},
     "1.6 times the k points": {"finer": 1.6},
+    "2.4 times the k points": {"finer": 2.4},
     "twice the displacement": {"distance": 2 * DISPLACEMENT},
     "a larger supercell": {"more_repeats": 1},
 }

@@ -3,7 +3,7 @@
     python reference_data/crystals_pbesol.py
 
 Forces are kept, one set for each displaced supercell, in the order of `atoms.repeat(repeats)`;
-`phonons.stored` turns them into force constants. The density of states follows from these: a mesh of 20³
+`phonons.load_constants` turns them into force constants. The density of states follows: a mesh of 20³
 waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. `dos` is
 without the field of the ions, and so lacks the LO-TO splitting of polar crystals (`polar` marks them).
 Where `born_charges.py` has computed Born charges, these and the dielectric constant are kept too, and
@@ -22,7 +22,7 @@ from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
 from tutorial_utils.phonons import Field, ForceConstants, broaden, frequencies, mesh, peaked
-from tutorial_utils.phonons.displacements import from_forces, in_order
+from tutorial_utils.phonons.displacements import from_forces
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
 FOLDER = Path(__file__).parent / "crystals"
@@ -42,6 +42,14 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     phonopy = Phonopy(unit, record["repeats"] * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
     made = phonopy.supercell
     return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
+
+
+def constants_of(record: dict) -> ForceConstants:
+    """Return the force constants of a crystal."""
+    cell, supercell = supercell_of(record)
+    moves = record["displacements"]
+    responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]
+    return from_forces(cell, supercell, responses).acoustic()
 
 
 def field_of(record: dict) -> tuple[np.ndarray, float]:
@@ -71,10 +79,16 @@ def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> d
     }
 
 
+def in_order(supercell: Atoms, wanted: Atoms) -> np.ndarray:
+    """Return where each atom of one supercell stands in another, which holds the same atoms."""
+    apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
+    return np.abs(apart - apart.round()).max(axis=-1).argmin(axis=1)
+
+
 def gather(record: dict) -> dict:
     """Return what the dataset holds of one crystal."""
     cell, supercell = supercell_of(record)
-    _, order = in_order(cell, supercell)
+    order = in_order(supercell, cell.repeat(record["repeats"]))
     place = np.argsort(order)
     moves = record["displacements"]
     responses = [(m["atom"], np.array(m["displacement"]), np.array(m["forces"])) for m in moves]
@@ -92,7 +106,7 @@ def gather(record: dict) -> dict:
         "repeats": record["repeats"],
         "born": born,
         "dielectric": dielectric,
-    } | spectra(from_forces(cell, supercell, responses).acoustic(), born, dielectric)
+    } | spectra(constants_of(record), born, dielectric)
 
 
 def padded(rows: list[np.ndarray]) -> np.ndarray:

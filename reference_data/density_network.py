@@ -31,7 +31,7 @@ from files import claim, read_table, report, write_table
 
 from tutorial_utils import datasets, training
 from tutorial_utils.conventions import DEBYE
-from tutorial_utils.densities import Density, error, fitting, network, published, stored
+from tutorial_utils.densities import Density, error, fitting, load_density, network, published
 from tutorial_utils.densities.baselines import ConstantAtoms, FrameKernel
 from tutorial_utils.densities.energy import cycles, one_step
 from tutorial_utils.densities.network import DensityNetwork
@@ -105,7 +105,7 @@ def clusters() -> datasets.Dataset:
 
 @cache
 def density(n: int) -> Density:
-    return stored(clusters(), n)
+    return load_density(clusters(), n)
 
 
 @cache
@@ -201,7 +201,7 @@ def baseline(job: Job) -> Predict:
 def looked_up(name: str) -> Predict:
     """Return what is stored of the test clusters under a name."""
     which = {density(n).atoms.positions.tobytes(): n for n in splits()["test"]}
-    return lambda atoms: stored(clusters(), which[atoms.positions.tobytes()], name)
+    return lambda atoms: load_density(clusters(), which[atoms.positions.tobytes()], name)
 
 
 # --- measures ---
@@ -289,7 +289,7 @@ def predictor(path: Path) -> Predict:
     """Return the network of a checkpoint."""
     model = DensityNetwork()
     training.load(path, model)
-    return lambda atoms: network.predict(model.eval(), atoms)
+    return lambda atoms: network.density_of(model.eval(), atoms)
 
 
 def trimers(job: Job, given: list[Density]) -> list[list]:
@@ -308,7 +308,7 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
         shown = [network.as_graph(d, model.cutoff, metric=fitting.metrics(d.atoms).overlap) for d in rest]
         steps, rate = (STEPS_OF[TRIMERS], RATE) if name == "from nothing" else (STEPS_FINE, RATE / 5)
         fit(model, job, shown[5:], shown[:5], steps=steps, rate=rate)
-    found, rows = {name: lambda atoms: network.predict(model, atoms)}, []
+    found, rows = {name: lambda atoms: network.density_of(model, atoms)}, []
     if name == SHIPPED:
         counts = [100 * abs(float(d.electrons()) / d.atoms.numbers.sum() - 1) for d in given]
         rows.append([TRIMERS, "as published", len(given), 0, 3, "electrons", float(f"{max(counts):.2g}")])
@@ -335,7 +335,7 @@ def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     seconds = round(time.process_time() - start)
     training.save(weights(raw, job), model)
     size = sum(p.numel() for p in model.parameters())
-    rows = table(job, lambda atoms: network.predict(model, atoms))
+    rows = table(job, lambda atoms: network.density_of(model, atoms))
     rows.append([*job, 0, "weights", size])
     if DEVICE.type == "cpu":
         rows.append([*job, 0, "seconds", seconds])

@@ -75,12 +75,12 @@ def train_nequip(model: str, parts: list[list], seed: int) -> dict[str, float]:
     return {"energy_mae": errors["energy"], "force_mae": errors["forces"], "weights": weights}
 
 
-def as_graphs(some: list) -> list:
+def as_graphs(some: list, cutoff: float = CUTOFF) -> list:
     """Return graphs with energy and forces."""
     return [
         graphs.to_graph(
             atoms,
-            CUTOFF,
+            cutoff,
             system={"energy": torch.tensor(atoms.get_potential_energy())},
             atom={"forces": torch.tensor(atoms.get_forces())},
         )

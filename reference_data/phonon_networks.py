@@ -11,14 +11,17 @@ published spectra are downloaded.
 All are trained on the 1192 training crystals, or some of them, and scored on the 141 validation crystals,
 which also pick the best epoch of each training: these are validation figures, a little too good. The loss
 does not see the height of a spectrum, so those of networks are divided by their maxima before scoring.
+The composition network has the layers of the others and hears all atoms of the cell, but no distances. The
+settings of the kernel ridges are the best on the validation crystals.
 A row is one number: study, model, training crystals, seed, measure, value. In the study "paired" the model
-is "first - second" and the measures are the mean and the standard error of the difference of max-MSE.
+is "first - second" and each measure has two rows, "… difference" and "… standard error": of the mean over
+crystals, the seeds of a model averaged first.
 """
 
 import argparse
 import itertools
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -27,35 +30,48 @@ from files import report, write_npz, write_table
 
 from tutorial_utils import datasets
 from tutorial_utils.phonons import Ensemble, baselines, errors, paired, peaked, prediction, train
-from tutorial_utils.phonons.sums import crystals
+from tutorial_utils.phonons.sums import cell_averages, lattice_sums
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/phonon_networks.json"
 RAW = ROOT / "reference_data/raw/phonon_networks"
 COLUMNS = ("study", "model", "crystals", "seed", "measure", "value")
+COMPOSITION = "composition network"
 HIDDEN = {
-    "no geometry": "96x0e",
+    COMPOSITION: "96x0e",
     "l = 0": "96x0e",
     "l ≤ 1": "96x0e+24x1o",
     "l ≤ 2": "96x0e+24x1o+12x2e",
 }
 BASELINES = {
-    "train mean": baselines.Mean,
-    "nearest composition": baselines.Nearest,
-    "kernel ridge": baselines.Kernel,
+    "train mean": baselines.Mean.fit,
+    "nearest composition": baselines.Nearest.fit,
+    "kernel ridge": baselines.Kernel.fit,
+    "kernel ridge + volume": partial(baselines.Kernel.fit, volume=1.0),
 }
-SEEDS, SHIPPED = (0, 1, 2), (0, 1, 2, 3, 4)
-ENSEMBLES = {"ensemble": ("l = 0", SHIPPED), "ensemble, l ≤ 1": ("l ≤ 1", SEEDS)}
+SEEDS, LEARNING_SEEDS = (0, 1, 2, 3, 4), (0, 1, 2)
+SHIPPED = "l = 0"
 SHARES = (75, 300)  # training crystals of the learning curves, before all of them
 GRID = np.arange(0.0, 1001.0, 20.0)  # 1/cm
+MEASURES = ("raw", "maximum", "cdf", "mean_frequency", "heat_capacity")
+
+
+def ensemble(model: str) -> str:
+    """Return what the mean of a model's networks is called."""
+    return f"ensemble, {model}"
+
+
 PAIRS = (
-    ("l = 0", "kernel ridge"),
-    ("l = 0", "no geometry"),
+    ("kernel ridge + volume", "kernel ridge"),
+    (COMPOSITION, "kernel ridge"),
+    (COMPOSITION, "kernel ridge + volume"),
+    *((model, rival) for model in list(HIDDEN)[1:] for rival in ("kernel ridge + volume", COMPOSITION)),
     ("l ≤ 1", "l = 0"),
     ("l ≤ 2", "l = 0"),
-    ("ensemble", "l = 0"),
-    ("ensemble, l ≤ 1", "ensemble"),
-    ("ensemble", "kernel ridge"),
+    *((ensemble(model), model) for model in HIDDEN),
+    *((ensemble(model), ensemble(COMPOSITION)) for model in list(HIDDEN)[1:]),
+    (ensemble("l ≤ 1"), ensemble("l = 0")),
+    (ensemble("l ≤ 2"), ensemble("l = 0")),
 )
 
 Job = tuple[str, int, int]  # model, training crystals, seed
@@ -63,11 +79,11 @@ Job = tuple[str, int, int]  # model, training crystals, seed
 
 def jobs(count: int) -> list[Job]:
     """List all trainings: what matters most comes first."""
-    found = [("l = 0", count, seed) for seed in SHIPPED]
-    found += [(model, count, seed) for model in ("no geometry", "l ≤ 1") for seed in SEEDS]
-    for seed, share in itertools.product(SEEDS, SHARES):
-        found += [(model, share, seed) for model in ("l = 0", "l ≤ 1")]
-    return found + [("l ≤ 2", count, seed) for seed in SEEDS]
+    found = [(model, count, seed) for seed in SEEDS for model in (SHIPPED, COMPOSITION)]
+    found += [(model, count, seed) for seed in SEEDS for model in ("l ≤ 1", "l ≤ 2")]
+    for seed, share in itertools.product(LEARNING_SEEDS, SHARES):
+        found += [(model, share, seed) for model in (COMPOSITION, "l = 0", "l ≤ 1", "l ≤ 2")]
+    return found
 
 
 @cache
@@ -82,14 +98,16 @@ def part(path: str | None, name: str) -> np.ndarray:
 
 
 @cache
-def graphs_of(path: str | None, lmax: int) -> list:
+def graphs_of(path: str | None, model: str) -> list:
     """Return the graphs of all rows with a spectrum, None elsewhere."""
     data = published(path)
-    rows = np.concatenate([part(path, "train"), part(path, "valid")])
     found: list = [None] * len(data)
-    made = crystals([data.structures[n] for n in rows], data["dos"][rows], lmax=lmax)
-    for n, graph in zip(rows, made, strict=True):
-        found[n] = graph
+    for n in np.concatenate([part(path, "train"), part(path, "valid")]):
+        atoms, dos = data.structures[n], data["dos"][n]
+        if model == COMPOSITION:
+            found[n] = cell_averages(atoms, dos=dos)
+        else:
+            found[n] = lattice_sums(atoms, dos=dos, lmax=int(model[-1]))
     return found
 
 
@@ -102,8 +120,7 @@ def subset(path: str | None, count: int, seed: int) -> np.ndarray:
 def run(path: str | None, job: Job, folder: Path) -> None:
     """Train one network; write its validation spectra, weights and processor time."""
     model, count, seed = job
-    lmax = int(model[-1]) if model.startswith("l") else 0
-    graphs = graphs_of(path, lmax)
+    graphs = graphs_of(path, model)
     valid = [graphs[n] for n in part(path, "valid")]
     everything = prediction.elements_of([graphs[n] for n in part(path, "train")])
     start = time.process_time()
@@ -112,13 +129,12 @@ def run(path: str | None, job: Job, folder: Path) -> None:
         valid=valid,
         elements=everything,
         irreps_hidden=HIDDEN[model],
-        layers=0 if model == "no geometry" else 2,
         seed=seed,
     )
     seconds = time.process_time() - start
     spectra = prediction.evaluate(network, valid)
-    if model == "l = 0" and count == len(part(path, "train")):
-        prediction.store(folder / f"weights_{seed}.pt", Ensemble([network]))
+    if model == SHIPPED and count == len(part(path, "train")):
+        prediction.save(folder / f"weights_{seed}.pt", Ensemble([network]))
     write_npz(folder / f"{name(job)}.npz", {"dos": spectra, "seconds": np.array(seconds)})
     score = errors(spectra, published(path)["dos"][part(path, "valid")], GRID)
     print(
@@ -147,15 +163,16 @@ def table(path: str | None, folder: Path) -> list[list]:
         if file.exists():
             with np.load(file) as stored:
                 spectra[job], seconds[job] = peaked(stored["dos"]), float(stored["seconds"])
-    for model, share, seed in itertools.product(BASELINES, (*SHARES, len(whole)), SEEDS):
-        if seed == 0 or (share < len(whole) and model == "kernel ridge"):
+    for model, share, seed in itertools.product(BASELINES, (*SHARES, len(whole)), LEARNING_SEEDS):
+        if seed == 0 or (share < len(whole) and model.startswith("kernel")):
             rows = subset(path, share, seed)
-            fitted = BASELINES[model].fit([data.structures[n] for n in rows], data["dos"][rows])
+            fitted = BASELINES[model]([data.structures[n] for n in rows], data["dos"][rows])
             spectra[model, share, seed] = fitted.predict([data.structures[n] for n in valid])
-    for ensemble, (model, seeds) in ENSEMBLES.items():
-        members = [(model, len(whole), seed) for seed in seeds if (model, len(whole), seed) in spectra]
-        spectra[ensemble, len(whole), 0] = np.mean([spectra[job] for job in members], axis=0)
-        seconds[ensemble, len(whole), 0] = sum(seconds[job] for job in members)
+    for model in HIDDEN:
+        members = [(model, len(whole), seed) for seed in SEEDS if (model, len(whole), seed) in spectra]
+        if len(members) == len(SEEDS):
+            spectra[ensemble(model), len(whole), 0] = np.mean([spectra[job] for job in members], axis=0)
+            seconds[ensemble(model), len(whole), 0] = sum(seconds[job] for job in members)
     found = []
     for job, each in spectra.items():
         study = "models" if job[1] == len(whole) else "learning"
@@ -167,17 +184,17 @@ def table(path: str | None, folder: Path) -> list[list]:
 
 
 def pairs(spectra: dict[Job, np.ndarray], target: np.ndarray, count: int) -> list[list]:
-    """Return differences of max-MSE, crystal by crystal; seeds of one model are averaged first."""
-    each: dict[str, list[np.ndarray]] = {}
+    """Return differences of all measures, crystal by crystal; seeds of one model are averaged first."""
+    each: dict[str, list[dict]] = {}
     for (model, trained, _), predicted in spectra.items():
         if trained == count:
-            each.setdefault(model, []).append(errors(predicted, target, GRID)["maximum"])
+            each.setdefault(model, []).append(errors(predicted, target, GRID))
     found = []
-    for first, second in PAIRS:
+    for (first, second), measure in itertools.product(PAIRS, MEASURES):
         if first in each and second in each:
-            values = paired(np.mean(each[first], axis=0), np.mean(each[second], axis=0))
-            for measure, value in zip(("difference", "standard error"), values, strict=True):
-                found.append(["paired", f"{first} - {second}", count, 0, measure, value])
+            means = [np.mean([e[measure] for e in each[model]], axis=0) for model in (first, second)]
+            for what, value in zip(("difference", "standard error"), paired(*means), strict=True):
+                found.append(["paired", f"{first} - {second}", count, 0, f"{measure} {what}", value])
     return found
 
 
@@ -186,6 +203,7 @@ def main() -> None:
     parser.add_argument("--data", help="a local copy of the published file, its split beside it")
     parser.add_argument("--raw", type=Path, default=RAW, help="folder of the results so far")
     parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--ensemble", type=Path, default=prediction.PRETRAINED)
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.raw.mkdir(parents=True, exist_ok=True)
@@ -194,9 +212,9 @@ def main() -> None:
             run(options.data, job, options.raw)
     write_table(options.output, COLUMNS, table(options.data, options.raw))
     report(options.output)
-    files = [options.raw / f"weights_{seed}.pt" for seed in SHIPPED]
-    networks = [network for file in files for network in prediction.restore(file).networks]
-    prediction.store(prediction.PRETRAINED, Ensemble(networks))
+    files = [options.raw / f"weights_{seed}.pt" for seed in SEEDS]
+    networks = [network for file in files for network in prediction.load(file).networks]
+    prediction.save(options.ensemble, Ensemble(networks))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ potentials then do the same runs, by the same scripts and from the same random n
 * melting: crystal beside its melt, 288 atoms, held at five temperatures: the side that grows tells whether
   a temperature lies above or below the melting point.
 
-One row is one number: its error is that of block means (or 0 where the row is a setting or a raw reading).
+Three runs each, with other velocities. One row is one number: its error is that of block means (or 0 where
+the row is a setting or a raw reading).
 Source of the potential: https://doi.org/10.1103/PhysRevB.31.5262; it comes with LAMMPS.
 """
 
@@ -30,7 +31,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from files import read_table, report, write_table
+from files import command_line, read_table, report, write_table
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
@@ -38,7 +39,8 @@ ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_md.json"
 RAW = ROOT / "reference_data/raw/silicon_md.json"
 MODEL = ROOT / "reference_data/raw/silicon_md_model"
-COLUMNS = ("potential", "experiment", "temperature", "quantity", "x", "value", "error")
+COLUMNS = ("potential", "experiment", "temperature", "run", "quantity", "x", "value", "error")
+RUNS = (1, 2, 3)  # seeds of the velocities
 TRAIN, VALID, TEST = 400, 20, 40  # frames
 SCALES = (0.96, 0.98, 1.0, 1.02, 1.04)  # of the cell's edge
 A = 5.431  # Å
@@ -134,17 +136,19 @@ def bulk_rows(run: lammps.Run, *, edge: float) -> Iterator[Row]:
         yield "msd", lag * EVERY * STEP, (a + b) / 2, abs(a - b) / 2
 
 
-def crystal(potential: str, temperature: float) -> Iterator[Row]:
+def crystal(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Warm 216 atoms and watch them for 14 ps."""
-    commands = f"velocity all create {2 * temperature} 1 dist gaussian\ntimestep {STEP}\n{npt(temperature)}"
+    commands = (
+        f"velocity all create {2 * temperature} {seed} dist gaussian\ntimestep {STEP}\n{npt(temperature)}"
+    )
     commands += f"run 3000\nthermo {EVERY}\nrun 7000"
     run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=EVERY)
     yield from bulk_rows(after(run, 3000), edge=3)
 
 
-def liquid(potential: str, temperature: float) -> Iterator[Row]:
+def liquid(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Melt 216 atoms, cool them, and watch them for 14 ps."""
-    commands = f"velocity all create 8000 1 dist gaussian\ntimestep {STEP}\n"
+    commands = f"velocity all create 8000 {seed} dist gaussian\ntimestep {STEP}\n"
     commands += "fix bath all nvt temp 3500 3500 0.1\nrun 3000\nunfix bath\n"
     commands += f"{npt(3500, to=temperature)}run 2500\nunfix bath\n{npt(temperature)}run 3500\n"
     run = simulate(
@@ -162,9 +166,11 @@ def after(run: lammps.Run, step: int) -> lammps.Run:
     return lammps.Run(run.folder, late, run.frames[step // EVERY :], run.seconds)
 
 
-def spectrum(potential: str, temperature: float) -> Iterator[Row]:
+def spectrum(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Vibrations of 216 atoms over 12 ps at constant energy, in three parts."""
-    commands = f"velocity all create {2 * temperature} 1 dist gaussian\nfix bath all nvt temp {temperature} "
+    commands = (
+        f"velocity all create {2 * temperature} {seed} dist gaussian\nfix bath all nvt temp {temperature} "
+    )
     commands += f"{temperature} 0.1\nrun 5000\nunfix bath\nfix move all nve\nthermo 10\nrun 12000"
     run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=10)
     parts = [run.frames[start : start + 400] for start in range(500, 1700, 400)]
@@ -178,10 +184,12 @@ def spectrum(potential: str, temperature: float) -> Iterator[Row]:
     yield "fluctuation", 0.0, kept.fluctuation, 0.0
 
 
-def heating(potential: str, temperature: float) -> Iterator[Row]:
+def heating(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Heat a perfect crystal by 20 K a ps up to `temperature`."""
     start, steps = temperature - 2000, 50_000
-    commands = f"velocity all create {2 * start} 1 dist gaussian\ntimestep {STEP}\n{npt(start)}run 5000\n"
+    commands = (
+        f"velocity all create {2 * start} {seed} dist gaussian\ntimestep {STEP}\n{npt(start)}run 5000\n"
+    )
     commands += f"unfix bath\n{npt(start, to=temperature)}thermo 500\nrun {steps}"
     run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands)
     for _, row in run.thermo.iterrows():
@@ -190,16 +198,16 @@ def heating(potential: str, temperature: float) -> Iterator[Row]:
         yield "volume", T, row.Volume / 216, 0.0
 
 
-def interface(potential: str, temperature: float) -> Iterator[Row]:
+def interface(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Melt one half of a long crystal, hold the temperature, and see which half grows: the energy tells."""
     atoms = bulk("Si", cubic=True, a=A) * (3, 3, 4)
     middle = f"{0.25 * atoms.cell[2, 2]} {0.75 * atoms.cell[2, 2]}"
     commands = (
         f"timestep {STEP}\nregion middle block INF INF INF INF {middle}\ngroup hot region middle\n"
-        "velocity hot create 10000 1 dist gaussian\n"
+        f"velocity hot create 10000 {seed} dist gaussian\n"
         "fix melt hot nvt temp 5000 5000 0.1\nrun 2500\nunfix melt\n"
         f"fix melt hot nvt temp 5000 {temperature} 0.1\nrun 2500\nunfix melt\n"
-        f"velocity all create {temperature} 1 dist gaussian\n"
+        f"velocity all create {temperature} {seed} dist gaussian\n"
         f"fix bath all npt temp {temperature} {temperature} 0.1 z 0 0 1\nthermo 250\nrun 20000"
     )
     thermo = simulate(atoms, potential, commands).thermo
@@ -216,32 +224,36 @@ EXPERIMENTS = {
 }
 
 
-def main() -> None:
-    """Do what is missing."""
-    RAW.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_table(RAW, COLUMNS)
+def main(raw: Path, output: Path) -> None:
+    """Do what is missing, the first run of everything before the second."""
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    rows = read_table(raw, COLUMNS)
     frames = labelled_frames()
-    done = {tuple(row[:3]) for row in rows}
+    done = {tuple(row[:4]) for row in rows}
     for l_max in (1, 2):  # the second is used
         checkpoint, errors = learned(frames, l_max)
-        if (LEARNED, f"training, l ≤ {l_max}", 0) not in done:
-            rows += [[LEARNED, f"training, l ≤ {l_max}", 0, *rounded(row)] for row in errors]
-            write_table(RAW, COLUMNS, rows)
+        if (LEARNED, f"training, l ≤ {l_max}", 0, 1) not in done:
+            rows += [[LEARNED, f"training, l ≤ {l_max}", 0, 1, *rounded(row)] for row in errors]
+            write_table(raw, COLUMNS, rows)
     potentials = {
         REFERENCE: stillinger_weber(),
         LEARNED: lammps.nequip(nequip.compile(checkpoint), ["Si"]),
     }
-    for (name, (measure, temperatures)), potential in itertools.product(EXPERIMENTS.items(), potentials):
+    for seed, (name, (measure, temperatures)), potential in itertools.product(
+        RUNS, EXPERIMENTS.items(), potentials
+    ):
         for temperature in temperatures:
-            if (potential, name, temperature) in done:
+            if (potential, name, temperature, seed) in done:
                 continue
             start = time.time()
-            found = list(measure(potentials[potential], temperature))
-            rows += [[potential, name, temperature, *rounded(row)] for row in found]
-            write_table(RAW, COLUMNS, rows)
-            print(f"{potential}, {name}, {temperature} K: {time.time() - start:.0f} s", flush=True)
-    write_table(OUTPUT, COLUMNS, rows)
-    report(OUTPUT)
+            found = list(measure(potentials[potential], temperature, seed))
+            rows += [[potential, name, temperature, seed, *rounded(row)] for row in found]
+            write_table(raw, COLUMNS, rows)
+            print(
+                f"{potential}, {name}, {temperature} K, run {seed}: {time.time() - start:.0f} s", flush=True
+            )
+    write_table(output, COLUMNS, rows)
+    report(output)
 
 
 def rounded(row: Row) -> tuple:
@@ -250,4 +262,4 @@ def rounded(row: Row) -> tuple:
 
 
 if __name__ == "__main__":
-    main()
+    main(*command_line(__doc__, raw=RAW, output=OUTPUT))

@@ -38,7 +38,6 @@ RAW = ROOT / "reference_data/raw/water"
 LMP = Path(sys.executable).parent / "lmp"
 FRAMES, WARM_UP, SPACING, STEP = 20, 16_000, 1_500, 0.5  # frames, steps, steps, fs
 SIDE, DENSITY_LENGTH = 6, 3.107  # molecules along an edge of the box; Å each: 0.997 g/cm³
-FUNCTIONS = 102  # auxiliary functions of a molecule
 # split: frames, {molecules in a cluster: clusters}
 SPLITS = {
     "train": (range(12), {1: 72, 2: 90, 3: 60, 4: 45, 5: 12, 6: 10}),
@@ -142,13 +141,21 @@ def simulate(folder: Path) -> None:
     np.save(folder / "frames.npy", positions.reshape(FRAMES, SIDE**3, 3, 3))
 
 
-def cut(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
-    """Return a molecule and its nearest ones, (3 molecules, 3) Å about their mean, in float32 precision."""
+def around(frame: np.ndarray, centre: int) -> np.ndarray:
+    """Return all molecules, (molecules, 3, 3) Å, each as its image that is nearest to one at the origin."""
     length = SIDE * DENSITY_LENGTH
     whole = frame - frame[centre, :1]
-    whole = whole - length * np.round(whole[:, :1] / length)
-    nearest = np.argsort(np.linalg.norm(whole[:, 0], axis=1))[:molecules]
-    positions = whole[nearest].reshape(-1, 3)
+    return whole - length * np.round(whole[:, :1] / length)
+
+
+def nearest(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
+    """Return numbers of the molecules nearest to one, which comes first."""
+    return np.argsort(np.linalg.norm(around(frame, centre)[:, 0], axis=1))[:molecules]
+
+
+def cut(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
+    """Return a molecule and its nearest ones, (3 molecules, 3) Å about their mean, in float32 precision."""
+    positions = around(frame, centre)[nearest(frame, centre, molecules)].reshape(-1, 3)
     # rounded to what is stored, so that the labels belong to the stored positions exactly
     return (positions - positions.mean(axis=0)).astype(np.float32).astype(float)
 
@@ -179,25 +186,33 @@ def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray
     return dict(zip(names, 100 * sums / field.mol.nelectron, strict=True))
 
 
-def label(positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units."""
-    parts = [converged(water(molecule)) for molecule in positions.reshape(-1, 3, 3)]
-    start = time.process_time()
-    guess = block_diag(*[part.make_rdm1() for part in parts])
-    field = converged(water(positions), guess if len(parts) > 1 else None)
-    seconds = time.process_time() - start
+def forces(field) -> np.ndarray:
+    """Return the forces of a converged field, (atoms, 3) eV/Å."""
     gradient = field.nuc_grad_method()
     gradient.grid_response = True  # the grid moves with the atoms: the forces add up to zero
+    return -gradient.kernel() * HARTREE / BOHR
+
+
+def label(positions: np.ndarray, **basis) -> dict[str, np.ndarray]:
+    """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units.
+
+    `basis` goes to `converged`.
+    """
+    parts = [converged(water(molecule), **basis) for molecule in positions.reshape(-1, 3, 3)]
+    start = time.process_time()
+    guess = block_diag(*[part.make_rdm1() for part in parts])
+    field = converged(water(positions), guess if len(parts) > 1 else None, **basis)
+    seconds = time.process_time() - start
     fitted, fitted_parts = fit_coefficients(field), np.concatenate([fit_coefficients(p) for p in parts])
     functions = field.with_df.auxmol
     return {
         "positions": positions,
         "energy": np.array(field.e_tot * HARTREE),
         "monomer_energies": np.array([part.e_tot * HARTREE for part in parts]),
-        "forces": -gradient.kernel() * HARTREE / BOHR,
+        "forces": forces(field),
         "dipole": field.dip_moment(unit="AU", verbose=0) * BOHR,
-        "coefficients": to_e3nn(functions, fitted).reshape(-1, FUNCTIONS),
-        "monomer_coefficients": to_e3nn(functions, fitted_parts).reshape(-1, FUNCTIONS),
+        "coefficients": to_e3nn(functions, fitted).reshape(len(parts), -1),
+        "monomer_coefficients": to_e3nn(functions, fitted_parts).reshape(len(parts), -1),
         "seconds": np.array(seconds),
         **{key: np.array(x) for key, x in differences(field, parts, fitted, fitted_parts).items()},
     }

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 # Helpers whose asserts should say what they found, as those of a test do.
-pytest.register_assert_rewrite("exercise_answers", "model_mixins")
+pytest.register_assert_rewrite("exercise_answers", "tutorial_utils.testing")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,11 +16,14 @@ SESSIONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 def listed() -> list[str]:
     """Return the pages in the table of contents."""
     contents = yaml.safe_load((BOOK / "_toc.yml").read_text(encoding="utf-8"))
-    return [contents["root"], *(page["file"] for part in contents["parts"] for page in part["chapters"])]
+    chapters = [page for part in contents["parts"] for page in part["chapters"]]
+    below = [page["file"] for chapter in chapters for page in chapter.get("sections", [])]
+    return [contents["root"], *(page["file"] for page in chapters), *below]
 
 
 def test_every_page_and_every_session_is_in_the_table_of_contents():
-    pages = [f"book/{path.stem}" for kind in ("*.md", "*.ipynb") for path in BOOK.glob(kind)]
+    found = [path for kind in ("*.md", "*/*.md", "*.ipynb") for path in BOOK.glob(kind)]
+    pages = [path.relative_to(ROOT).with_suffix("").as_posix() for path in found]
     assert sorted(listed()) == sorted(pages + [f"notebooks/{name}" for name in SESSIONS])
 
 
@@ -67,7 +70,7 @@ def test_every_work_of_the_bibliography_has_its_place_on_the_page():
 
 
 def test_every_module_is_in_the_reference():
-    text = (BOOK / "api.md").read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in (BOOK / "api").glob("*.md"))
     modules = re.findall(r"automodule:: tutorial_utils\.([\w.]+)", text)
     assert len(modules) == len(set(modules))
     named = {module.split(".")[0] for module in modules}

@@ -105,7 +105,7 @@ def test_contents_are_held_against_the_card(tmp_path: Path, arrays: dict, compla
 def test_table_without_structures(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text('{"model": ["a", "b", "c"], "error": [0.1, 0.2, 0.3]}')
-    card = replace(datasets.card("ethanol_xtb"), units={"model": "", "error": "eV/Å"})
+    card = replace(datasets.card("ethanol_xtb"), file=path.name, units={"model": "", "error": "eV/Å"})
     table = loading.read_file(card, path)
     assert (len(table), table.structures) == (3, [])
     assert table["model"][2] == "c"
@@ -325,3 +325,12 @@ def test_local_copy_needs_no_network(published: datasets.Card, server: _Server, 
     with pytest.raises(DatasetError, match="there is no file"):
         datasets.load("local", path=tmp_path / "nowhere.xyz")
     assert server.requests == 0
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(published: datasets.Card, monkeypatch, tmp_path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("TUTORIAL_UTILS_DATA", str(tmp_path / "file"))
+    with pytest.raises(
+        DatasetError, match=rf"written to the folder {tmp_path}/file(.|\n)*TUTORIAL_UTILS_DATA"
+    ):
+        datasets.load("local")

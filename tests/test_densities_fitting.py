@@ -12,6 +12,8 @@ from tutorial_utils.densities import error
 
 pytest.importorskip("pyscf")
 
+from pyscf import dft, gto
+
 from tutorial_utils.densities import energy, fitting, monomers
 
 KCAL = 23.0605  # in an eV
@@ -150,3 +152,22 @@ def test_other_elements_come_with_their_own_functions() -> None:
     assert fitted.electrons().item() == pytest.approx(14, abs=1e-9)
     assert fitted.irreps.lmax == 4
     assert fitted.dipole().norm().item() == pytest.approx(0, abs=1e-6)
+
+
+def test_ions_and_heavy_atoms_are_computed_as_what_they_are():
+    ion = Atoms("Mg")
+    ion.set_initial_charges([2.0])
+    reference = gto.M(atom="Mg 0 0 0", basis="def2-svp", charge=2, verbose=0)
+    field = fitting.converged(ion)
+    energy = dft.RKS(reference, xc="pbe").density_fit(auxbasis="unc-def2-universal-jfit").run().e_tot
+    assert field.mol.nelectron == 10
+    assert field.e_tot == pytest.approx(energy, abs=1e-4)
+    heavy = Atoms("HI", [[0, 0, 0], [0, 0, 1.6]])
+    field = fitting.mean_field(heavy)
+    assert field.mol.nelectron == 26  # 28 inner electrons of iodine are in its core potential
+    with pytest.raises(ValueError, match="core potential"):
+        fitting.fit(heavy, field)
+    with pytest.raises(ValueError, match="magnetic moments"):
+        fitting.mean_field(molecule("O2"))
+    with pytest.raises(ValueError, match="no functions for U2"):
+        fitting.mean_field(Atoms("U2", [[0, 0, 0], [0, 0, 3]]))

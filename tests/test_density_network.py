@@ -5,12 +5,12 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
-from model_mixins import ModelMixin
 
 from tutorial_utils import datasets, graphs, symmetry, training
 from tutorial_utils.conventions import DEBYE
-from tutorial_utils.densities import WATER, Density, error, network, stored
+from tutorial_utils.densities import WATER, Density, error, load_density, network
 from tutorial_utils.densities.network import DensityNetwork
+from tutorial_utils.testing import ModelMixin
 
 
 def dimer() -> Atoms:
@@ -57,10 +57,10 @@ def fitting():
 def test_a_turned_cluster_has_the_turned_density(rng, mirror: bool) -> None:
     model, atoms = small(), dimer()
     R = symmetry.random_rotation(rng) * (-1 if mirror else 1)
-    wanted = network.predict(model, atoms).rotated(torch.tensor(R))
-    found = network.predict(model, wanted.atoms)
+    wanted = network.density_of(model, atoms).rotated(torch.tensor(R))
+    found = network.density_of(model, wanted.atoms)
     torch.testing.assert_close(found.coefficients, wanted.coefficients)
-    assert not torch.allclose(found.coefficients, network.predict(model, atoms).coefficients, atol=1e-2)
+    assert not torch.allclose(found.coefficients, network.density_of(model, atoms).coefficients, atol=1e-2)
 
 
 def test_the_order_of_atoms_does_not_change_the_density(rng) -> None:
@@ -68,7 +68,7 @@ def test_the_order_of_atoms_does_not_change_the_density(rng) -> None:
     points = torch.tensor(rng.normal(size=(20, 3)))
     shuffled = atoms[rng.permutation(len(atoms))]
     assert list(shuffled.symbols) != list(atoms.symbols)
-    values = [network.predict(model, some).evaluate(points) for some in (atoms, shuffled)]
+    values = [network.density_of(model, some).evaluate(points) for some in (atoms, shuffled)]
     torch.testing.assert_close(*values)
 
 
@@ -95,7 +95,7 @@ def test_scalars_at_the_end_make_an_invariant_model() -> None:
 
 
 def test_each_atom_has_the_functions_of_its_element() -> None:
-    density = network.predict(small(), dimer())
+    density = network.density_of(small(), dimer())
     assert str(density.irreps.simplify()) == str((2 * (WATER.irreps("O") + 2 * WATER.irreps("H"))).simplify())
     assert density.coefficients.dtype == torch.float64
     assert all(density.coefficients[s].abs().min() > 0 for s in WATER.slices(dimer().numbers))
@@ -134,17 +134,17 @@ def test_blocks_of_edges_change_nothing(monkeypatch) -> None:
         one.rotate(50 * n, (1, 2, 3 - n))
         one.translate((2.9 * (n % 2), 2.9 * (n // 2 % 2), 2.9 * (n // 4)))
         big += one
-    whole = network.predict(model, big).coefficients
+    whole = network.density_of(model, big).coefficients
     monkeypatch.setattr(network, "_EDGES", 40)
-    torch.testing.assert_close(network.predict(model, big).coefficients, whole)
+    torch.testing.assert_close(network.density_of(model, big).coefficients, whole)
 
 
 def test_far_molecules_are_as_if_alone() -> None:
     model, near, far = small(), dimer(), dimer()
     far.positions[3:] += 20.0
-    alone = network.predict(model, near[:3]).coefficients
-    torch.testing.assert_close(network.predict(model, far).coefficients[:102], alone)
-    assert not torch.allclose(network.predict(model, near).coefficients[:102], alone, atol=1e-3)
+    alone = network.density_of(model, near[:3]).coefficients
+    torch.testing.assert_close(network.density_of(model, far).coefficients[:102], alone)
+    assert not torch.allclose(network.density_of(model, near).coefficients[:102], alone, atol=1e-3)
 
 
 # --- losses ---
@@ -165,7 +165,7 @@ def test_metric_errors_are_those_of_each_cluster_alone(rng, with_metric: bool) -
     )
     found = network.metric_errors(model, batch)
     for value, t, M in zip(found, targets, metrics, strict=True):
-        delta = network.predict(model, t.atoms).coefficients - t.coefficients
+        delta = network.density_of(model, t.atoms).coefficients - t.coefficients
         wanted = delta @ M @ delta if with_metric else delta @ delta
         assert value.item() == pytest.approx(wanted.item() / t.atoms.numbers.sum())
     assert network.root_error(model, batch).item() == pytest.approx(found.sqrt().mean().item())
@@ -173,7 +173,7 @@ def test_metric_errors_are_those_of_each_cluster_alone(rng, with_metric: bool) -
 
 def test_it_learns_molecules_better_than_constant_atoms(clusters: datasets.Dataset, fitting) -> None:
     torch.manual_seed(0)
-    densities = [stored(clusters, n) for n in np.flatnonzero(clusters["molecules"] == 1)[:20]]
+    densities = [load_density(clusters, n) for n in np.flatnonzero(clusters["molecules"] == 1)[:20]]
     model = small()
     model.standardise(densities[:16])
     data = [network.as_graph(d, model.cutoff, metric=fitting.metrics(d.atoms).overlap) for d in densities]
@@ -199,7 +199,7 @@ def test_it_learns_molecules_better_than_constant_atoms(clusters: datasets.Datas
 
 def test_electrons_are_counted_and_put_right(fitting) -> None:
     model, atoms = small(), dimer()
-    raw = network.predict(model, atoms)
+    raw = network.density_of(model, atoms)
     assert abs(raw.electrons().item() - 20) > 1e-3  # nothing has told the network
     right = raw.with_coefficients(fitting.metrics(atoms).with_electrons(raw.coefficients, 20.0))
     assert right.electrons().item() == pytest.approx(20, abs=1e-9)
@@ -223,9 +223,9 @@ class TestPretrained:
         model, found = network.pretrained(), []
         test = (clusters["split"] == "test") & (clusters["molecules"] == molecules)
         for n in np.flatnonzero(test)[:4]:
-            true = stored(clusters, int(n))
-            alone = stored(clusters, int(n), "monomer_coefficients")
-            raw, grid = network.predict(model, true.atoms), fitting.becke_grid(true.atoms, 0)
+            true = load_density(clusters, int(n))
+            alone = load_density(clusters, int(n), "monomer_coefficients")
+            raw, grid = network.density_of(model, true.atoms), fitting.becke_grid(true.atoms, 0)
             c = fitting.metrics(true.atoms).with_electrons(raw.coefficients, 10.0 * molecules)
             found.append(
                 [
@@ -281,12 +281,12 @@ def test_all_rungs_of_the_ladder_are_in_order() -> None:
 
 def test_strange_elements_are_named() -> None:
     with pytest.raises(ValueError, match="no basis functions for N, only for"):
-        network.predict(small(), molecule("NH3"))
+        network.density_of(small(), molecule("NH3"))
 
 
 def test_two_atoms_at_one_place_are_named() -> None:
     with pytest.raises(ValueError, match="atoms 0 and 3 are at one point"):
-        network.predict(small(), molecule("H2O") + molecule("H2O"))
+        network.density_of(small(), molecule("H2O") + molecule("H2O"))
 
 
 @pytest.mark.parametrize("wrong", [{"irreps_hidden": "8x1o"}, {"irreps_last": "8x1o"}, {"layers": 0}])

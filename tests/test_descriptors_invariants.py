@@ -11,6 +11,7 @@ from ase.data import atomic_numbers
 from e3nn import o3
 
 from tutorial_utils.descriptors import environments, project
+from tutorial_utils.descriptors.bond_order import steinhardt, wigner_3j
 from tutorial_utils.descriptors.invariants import (
     bispectrum,
     bispectrum_labels,
@@ -20,7 +21,7 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum_labels,
 )
 from tutorial_utils.descriptors.radial import SphericalBessel, overlap
-from tutorial_utils.descriptors.soap import (
+from tutorial_utils.descriptors.smeared import (
     GaussianOrbitals,
     Smeared,
     chebyshev,
@@ -28,7 +29,6 @@ from tutorial_utils.descriptors.soap import (
     soap,
     soap_labels,
 )
-from tutorial_utils.descriptors.steinhardt import steinhardt, wigner_3j
 from tutorial_utils.graphs import edge_vectors, to_graph
 
 RADIAL, LMAX = SphericalBessel(3, 4.0), 4

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from ase.build import bulk, molecule
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
 from e3nn import o3
 from toy_models import (
     CUTOFF,
@@ -19,7 +21,7 @@ from toy_models import (
     weighted,
 )
 
-from tutorial_utils import graphs, symmetry
+from tutorial_utils import graphs, nn, symmetry
 from tutorial_utils.symmetry import Law, equivariance_report
 
 # --- healthy models pass -----------------------------------------------------------------------------------
@@ -173,6 +175,7 @@ def test_laws_may_be_chosen_by_name():
         (salt(), {"size": "extensive", "per": "atom"}, 'needs a periodic structure and per="system"'),
         (salt(), {"size": "large"}, 'size: expected None, "intensive"'),
         (salt(), {"per": "bond"}, 'per: expected "system" or "atom"'),
+        (salt(), {"group": "O(2)"}, "group: expected"),
         (salt(), {"trials": 1}, "trials: expected two at least"),
         (
             {"a": 1},
@@ -184,6 +187,118 @@ def test_laws_may_be_chosen_by_name():
 def test_arguments_that_do_not_fit_are_named(x, arguments, message):
     with pytest.raises(ValueError, match=message):
         equivariance_report(lambda x: torch.ones(3), x, "1o", **arguments)
+
+
+def test_a_vector_that_cancels_is_no_fault():
+    """What is left of terms 1e7 times larger is known to 9 digits; it is no fault of the dtype."""
+    large = lambda s: 1e7 * density(s)[:, 1:4]  # noqa: E731
+    cancelling = lambda s: large(s) + density(s)[:, 1:4] - large(s).mul(3).div(3)  # noqa: E731
+    assert equivariance_report(cancelling, ethanol(), "1o", per="atom").passed
+
+
+def test_a_tiny_output_is_judged_like_a_large_one():
+    for factor in (1.0, 1.6e-29):
+        report = equivariance_report(
+            lambda s, c=factor: c * density(s)[:, 1:4].relu(), ethanol(), "1o", per="atom"
+        )
+        assert not report.vacuous and "ReLU on components" in report.suspect
+        assert equivariance_report(lambda s, c=factor: c * density(s), ethanol(), IRREPS, per="atom").passed
+    forces = lambda s: (pulls(s) - pulls(s)).sum(dim=0) + pulls(s).sum(dim=0)  # noqa: E731
+    assert equivariance_report(forces, ethanol(), "1o").vacuous == ("1o",)
+
+
+IRREPS = "0e+1o+2e"
+
+
+def pulls(structure):
+    """Forces between pairs, which add up to zero but for round-off."""
+    graph = graphs.to_graph(structure, CUTOFF)
+    v = graphs.edge_vectors(graph)
+    return v.new_zeros(len(graph.pos), 3).index_add(
+        0, graph.edge_index[1], v * torch.exp(-v.norm(dim=1))[:, None]
+    )
+
+
+def test_a_model_of_so3_is_spared_inversion():
+    mixed = lambda s: density(s)[:, 1:4] + network()(s)[:, 5:8]  # noqa: E731
+    report = equivariance_report(mixed, ethanol(), "1o", per="atom", group="SO(3)")
+    assert report.passed and ("parity", "1o") not in report.errors
+
+
+def test_new_positions_obey_a_law_of_their_own():
+    moves = Law(
+        "moves along",
+        sample=lambda rng, x: torch.tensor(rng.normal(size=3)),
+        act_in=lambda shift, x: symmetry.translate(x, shift),
+        act_out=lambda shift, y: y + shift,
+    )
+    new = lambda s: s.positions + 0.1 * density(s)[:, 1:4].numpy()  # noqa: E731
+    laws = ["rotation", "parity", "permutation", moves]
+    assert equivariance_report(new, ethanol(), "1o", per="atom", laws=laws).passed
+
+
+def test_a_last_layer_of_zeros_is_named():
+    head = torch.nn.Linear(1, 1)
+    torch.nn.init.zeros_(head.weight)
+    torch.nn.init.zeros_(head.bias)
+    report = equivariance_report(lambda s: head(density(s)[:, :1]).sum(), ethanol(), "0e")
+    assert report.vacuous and "a last layer is still zero" in report.suspect
+
+
+@pytest.mark.parametrize("default", [torch.float32, torch.float64])
+def test_any_ase_calculator_is_one_line(default):
+    torch.set_default_dtype(default)
+    copper = bulk("Cu", cubic=True)
+    copper.rattle(0.05, seed=0)
+    copper.set_constraint(FixAtoms([0, 1]))
+    for quantity, irreps, options in (
+        ("energy", "0e", {"size": "extensive"}),
+        ("forces", "1o", {"per": "atom"}),
+        ("stress", "0e+2e", {"size": "intensive"}),
+    ):
+        f = symmetry.of_calculator(EMT(), quantity)
+        report = equivariance_report(f, copper, irreps, **options)
+        assert report.passed and not report.vacuous and report.tolerance == 1e-10, report
+    free = copper.copy()
+    free.set_constraint()
+    free.calc = EMT()
+    np.testing.assert_allclose(symmetry.of_calculator(EMT(), "forces")(copper), free.get_forces())
+    assert np.isclose(symmetry.of_calculator(EMT(), "stress")(copper)[0], free.get_stress()[:3].sum())
+    with pytest.raises(ValueError, match="quantity: expected"):
+        symmetry.of_calculator(EMT(), "dipole")
+
+
+def test_the_packages_own_network_takes_atoms():
+    network = nn.EquivariantNetwork(["H", "C", "O"], "1x1o", irreps_hidden="4x0e+4x1o")
+    assert equivariance_report(network, ethanol(), "1x1o").passed
+    with pytest.raises(ValueError, match=r"give lambda atoms: f\(graphs.to_graph\(atoms, cutoff\)\)"):
+        equivariance_report(lambda graph: network(graph), ethanol(), "1o")
+
+
+def test_outputs_in_collections_are_listed():
+    y = torch.ones(9, 3)
+    for output, message in (
+        (
+            {"energy": y[0], "forces": y},
+            r"dict with the keys 'energy' \(3,\), 'forces' \(9, 3\); give lambda x",
+        ),
+        ((y[0], y), r"tuple of Tensor \(3,\), Tensor \(9, 3\); give lambda x: f\(x\)\[0\]"),
+        (None, "returned None; is a `return` missing"),
+        ("text", "expected it to return numbers .* got a str"),
+        (object(), "expected it to return numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            equivariance_report(lambda s, output=output: output, ethanol(), "1o", per="atom")
+
+
+def test_python_and_numpy_numbers_keep_their_precision():
+    torch.set_default_dtype(torch.float32)
+    distances = lambda atoms: np.exp(-atoms.get_all_distances()).sum()  # noqa: E731
+    for f in (distances, lambda atoms: float(distances(atoms)), lambda atoms: [float(distances(atoms))]):
+        report = equivariance_report(f, ethanol(), "0e")
+        assert report.passed and report.tolerance == 1e-10, report
+    single = equivariance_report(lambda atoms: float(np.float32(distances(atoms))), ethanol(), "0e")
+    assert single.passed and single.tolerance == 1e-4, single
 
 
 def test_outputs_that_do_not_fit_are_named():
@@ -208,4 +323,4 @@ def test_the_table_reads_well():
 
 
 def test_the_example_in_the_docstring_runs():
-    assert doctest.testmod(symmetry).failed == 0
+    assert doctest.testmod(symmetry).failed == doctest.testmod(symmetry.laws).failed == 0

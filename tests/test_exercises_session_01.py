@@ -46,6 +46,15 @@ def only_lengths(f, x):
     return abs(f(x @ a_rotation().T).norm() - f(x).norm()).item()
 
 
+def signed(f, x):  # differences of opposite sign cancel
+    R = a_rotation()
+    return (f(x @ R.T) - R @ f(x)).sum().item()
+
+
+def squared_in_numpy(f, x):
+    return sum(np.square(np.asarray(f(x @ R.T) - R @ f(x))).sum() for R in map(a_rotation, range(4)))
+
+
 # ---- 1.2: a dipole without origin
 
 
@@ -71,6 +80,11 @@ def lengths(x):
 
 def dependent_orbitals(x):
     return np.linalg.det(np.stack([*x.T, x[:, 0] + x[:, 1]], axis=1)[:, : len(x)])
+
+
+def plane_waves(x):  # complex: four wave vectors
+    k = np.array([[0.3, 1, 0], [1, -0.5, 0.2], [0, 0.7, 1.1], [-1, 0.1, 0.4]])
+    return np.linalg.det(np.exp(1j * x @ k.T)[:, : len(x)])
 
 
 # ---- 1.4: loop features of a torus; theta has the shape (2, L, L)
@@ -110,7 +124,30 @@ def untouched(group, irrep):
 
 
 def carriers(G, H):
+    found = []
+    for irrep in IRREPS:
+        D_G, D_H = (irrep.D_from_matrix(torch.tensor(np.array(group))) for group in (G, H))
+        fixed = torch.linalg.matrix_rank(D_H.mean(dim=0), atol=1e-6)
+        directions = torch.linalg.svd(D_H.mean(dim=0))[0][:, :fixed]
+        vector = directions @ torch.linspace(1, 2, int(fixed))  # in general position
+        if int(((D_G @ vector - vector).norm(dim=1) < 1e-6).sum()) == len(H):
+            found.append(str(irrep))
+    return found
+
+
+def more_survivors(G, H):  # necessary, not sufficient
     return [str(irrep) for irrep in IRREPS if untouched(H, irrep) > untouched(G, irrep)]
+
+
+# ---- 1.7: an axis as a target
+
+
+def one_head(a):
+    return a
+
+
+def upwards(a):
+    return a * torch.sign(a[2])
 
 
 def rotations_only(G, H):
@@ -123,15 +160,26 @@ def rotations_only(G, H):
 
 RIGHT = [
     ("1.1", five_rotations),
+    ("1.1", squared_in_numpy),
     ("1.2", lambda q, r: (q - q.mean()) @ r),
+    ("1.2", lambda q, r: (np.asarray(q) - np.mean(np.asarray(q))) @ np.asarray(r)),
+    ("1.2", lambda q, r: ((q - q.mean()) @ r).tolist()),
     ("1.2", lambda q, r: q @ (r - r.mean(dim=0))),
     ("1.3", slater),
     ("1.3", vandermonde),
+    ("1.3", plane_waves),
+    ("1.3", lambda x: torch.tensor(slater(x))),
     ("1.4", lambda t: both(torch.cat(fluxes(t)))),
     ("1.4", lambda t: torch.exp(1j * torch.cat(fluxes(t)))),
     ("1.4", lambda t: both(torch.cat([fluxes(t)[0], t[0].sum(0), t[1].sum(1)]))),
     ("1.5", SURVIVORS),
     ("1.6", carriers),
+    ("1.6", lambda G, H: [f"1x{irrep}" for irrep in carriers(G, H)]),
+    ("1.6", lambda G, H: o3.Irreps("+".join(carriers(G, H)))),
+    ("1.6", lambda G, H: {o3.Irrep(irrep) for irrep in carriers(G, H)}),
+    ("1.7", lambda a: torch.outer(a, a)),
+    ("1.7", lambda a: 2 * np.outer(a, a) - np.eye(3)),
+    ("1.7", lambda a: o3.spherical_harmonics("2e", a, True)),
 ]
 WRONG = [
     ("1.1", transposed, "R.T on the other"),
@@ -140,6 +188,8 @@ WRONG = [
     ("1.1", invariance, "blames a healthy function"),
     ("1.1", only_lengths, "An invariant answer is no vector"),
     ("1.1", lambda f, x: f(x), "should return one number"),
+    ("1.1", signed, "must not cancel"),
+    ("1.2", lambda q, r: q, "Expected three numbers"),
     ("1.2", lambda q, r: q @ r, "translation fails for 1o"),
     ("1.2", lambda q, r: q @ (r - r[0]), "permutation fails for 1o"),
     ("1.2", all_on_the_last, "permutation fails for 1o"),
@@ -157,6 +207,10 @@ WRONG = [
     ("1.4", lambda t: both(fluxes(t)[1]), "Is each plaquette there?"),
     ("1.4", lambda t: torch.cat(fluxes(t)).cos(), "cos forgets the sense of the flux"),
     ("1.4", lambda t: torch.ones(3), "vacuous"),
+    ("1.4", lambda t: torch.exp(2j * torch.cat(fluxes(t))), "A flux φ and φ + 2π/2 through a plaquette"),
+    ("1.4", lambda t: torch.tan(torch.cat(fluxes(t))), "A flux φ and φ + 2π/2"),
+    ("1.4", lambda t: torch.exp(3j * torch.cat(fluxes(t))), "A flux φ and φ + 2π/3"),
+    ("1.4", lambda t: torch.cat([both(fluxes(t)[0]), both(2 * fluxes(t)[1])]), "2π/2 through a hole"),
     ("1.4", 3.0, "must be a function"),
     ("1.5", SURVIVORS | {"BF3": {"0e", "2e", "4e"}}, "BF3: 3o survives"),
     ("1.5", SURVIVORS | {"BF3": SURVIVORS["BF3"] | {"1o"}}, "mirror across that axis"),
@@ -170,7 +224,15 @@ WRONG = [
         lambda G, H: [i for i in carriers(G, H) if o3.Irrep(i).p == (-1) ** o3.Irrep(i).l],
         "only the parity of Y_l",
     ),
+    ("1.6", more_survivors, "octahedron, one atom pulled away: H leaves 1 component(s) of 2e unchanged"),
+    ("1.6", more_survivors, "stops at a symmetry between G and H"),
+    ("1.6", lambda G, H: ["vector"], "names of irreps"),
     ("1.6", rotations_only, "reflections"),
+    ("1.7", one_head, "the same axis"),
+    ("1.7", upwards, "does not turn with the axis"),
+    ("1.7", lambda a: a.abs(), "does not turn with the axis"),
+    ("1.7", lambda a: torch.eye(3), "says nothing"),
+    ("1.7", lambda a: a[0], "Expected a matrix"),
     ("1.6", lambda G, H: ["2e", "3e", "4e"], "octahedron, stretched along z"),
 ]
 

@@ -99,6 +99,10 @@ def paths_without_parity(a, b, c, operations):
     return right_paths(a[0] + "e", b[0] + "e", c[0] + "e", operations)
 
 
+def truncated(a, b, c, operations):  # int where round is meant; the product of traces has round-off
+    return int(np.mean(np.prod([_characters(irrep, operations) for irrep in (a, b, c)], axis=0)) - 1e-12)
+
+
 def sum_not_mean(a, b, c, operations):
     return len(operations) * right_paths(a, b, c, operations)
 
@@ -146,7 +150,7 @@ def five_percent(C, noise):  # a threshold that does not know the noise
 def not_turned(C, noise):  # projects in the axes of the laboratory
     for name, group in tensors.ELASTIC_CLASSES.items():
         if group is not None:
-            kept = tensors.project(tensors.ELASTIC, C, groups.crystallographic(group))
+            kept = tensors.symmetrise(tensors.ELASTIC, C, groups.crystallographic(group))
             if np.linalg.norm(C - kept) < 3 * noise * 21**0.5:
                 return name
 
@@ -154,8 +158,10 @@ def not_turned(C, noise):  # projects in the axes of the laboratory
 RIGHT = [
     ("2.1", all_axioms),
     ("2.2", joined),
+    ("2.2", lambda table: np.array(joined(table), dtype=float)),
     ("2.3", SEEN),
     ("2.4", right_paths),
+    ("2.4", lambda *case: float(right_paths(*case))),
     ("2.5", SURPRISES),
     ("2.6", recognised),
 ]
@@ -181,6 +187,7 @@ WRONG = [
     ("2.4", any_path, "whether there is a path"),
     ("2.4", paths_without_parity, "Parity is missing"),
     ("2.4", sum_not_mean, "divide by the order"),
+    ("2.4", truncated, "Use round"),
     ("2.4", rotations_only, "under"),
     ("2.4", lambda a, b, c, operations: "one", "returned str"),
     ("2.4", lambda a, b, c, operations: 0.5, "whole number"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from e3nn import o3
+from scipy.linalg import expm
 
 from tutorial_utils import groups, symmetry
 
@@ -121,3 +122,14 @@ def test_parity_matters():
     assert groups.subduce(1, tetrahedral, parity=1) == {"T1": 1}  # axial vectors, as rotations
     assert groups.subduce(0, tetrahedral, parity=-1) == {"A2": 1}
     assert groups.subduce(1, groups.molecular("C3")) == {"A": 1, "E": 1}  # over the real numbers
+
+
+def test_spin_one_half_has_the_commutators_but_a_full_turn_is_minus_one():
+    pauli = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+    for T, full_turn in [
+        (-0.5j * pauli, -np.eye(2)),
+        *((groups.generators(l), np.eye(2 * l + 1)) for l in range(4)),
+    ]:
+        for a in range(3):
+            np.testing.assert_allclose(T[a - 2] @ T[a - 1] - T[a - 1] @ T[a - 2], T[a], atol=1e-12)
+            np.testing.assert_allclose(expm(2 * np.pi * T[a]), full_turn, atol=1e-10)

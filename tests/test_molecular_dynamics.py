@@ -360,7 +360,10 @@ def test_labels_are_those_of_single_runs(start):
 
 def test_a_failed_training_says_why(checkpoint, tmp_path):
     folder = checkpoint.parent
-    config = nequip.config(folder / "train.xyz", folder / "valid.xyz", elements=["Cu"], epochs=1)
+    with pytest.raises(ValueError, match=r"elements: .*frame 0 .* holds \['Ni'\]"):
+        nequip.config(folder / "train.xyz", folder / "valid.xyz", elements=["Cu"])
+    config = nequip.config(folder / "train.xyz", folder / "valid.xyz", elements=["Cu", "Ni"], epochs=1)
+    config["training_module"]["model"]["type_names"] = ["Cu"]
     with pytest.raises(RuntimeError, match="nequip-train failed"):
         nequip.train(config, tmp_path / "run")
     with pytest.raises(ValueError, match="holds a trained model already"):

@@ -2,6 +2,7 @@
 
 import json
 
+import nbformat
 import pytest
 
 import notebooks
@@ -87,3 +88,18 @@ def test_a_run_that_fails_leaves_everything_as_it_was(tmp_path, monkeypatch, cel
 def test_folders_stand_for_their_notebooks(tmp_path):
     path = write(tmp_path / "a.ipynb")
     assert notebooks.all_notebooks([tmp_path, tmp_path / "missing.ipynb"]) == [path]
+
+
+def test_solutions_fold_with_their_outputs_and_figures_fold_their_code():
+    page = nbformat.v4.new_notebook()
+    for tag in ("solution", "hide-input", "setup", "other"):
+        page.cells.append(nbformat.v4.new_code_cell("1", metadata={"tags": [tag]}))
+    notebooks.fold(page)
+    nbformat.validate(page)
+    solution, figure, setup, other = (cell.metadata for cell in page.cells)
+    assert solution["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+    assert solution["collapsed"] is True
+    assert figure["jupyter"] == setup["jupyter"] == {"source_hidden": True}
+    assert [cell.get("cellView") for cell in (solution, figure, setup, other)] == ["form"] * 3 + [None]
+    assert "collapsed" not in figure
+    assert list(other) == ["tags"]

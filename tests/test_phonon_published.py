@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tutorial_utils import datasets
+from tutorial_utils import cli, datasets
 from tutorial_utils.datasets import loading, registry
 from tutorial_utils.datasets.published_spectra import FREQUENCIES, LAST_ROW, read_spectra
 
@@ -20,7 +20,13 @@ SALT = {
     "pbc": [True, True, True],
 }
 SPECTRUM = np.exp(-(((FREQUENCIES - 200) / 60) ** 2)).tolist()
-FOREIGN = [str(LAST_ROW + 1), "{'numbers': array([5])}", "array([0, 20])", "array([0.1])"]
+# As in the published file: behind its last row the numbers start again, and arrays are printed by NumPy.
+ARRAYS = (
+    "{'numbers': array([5, 7]), 'positions': array([[0.        , 0.        , 0.        ],\n"
+    "       [0.9 , 0.9 , 0.9]]), 'cell': array([[ 0. ,  1.8, 1.8],\n       [1.8, 0., 1.8],\n"
+    "       [ 1.8,  1.8,  0. ]]), 'pbc': array([ True,  True,  True])}"
+)
+FOREIGN = [ARRAYS, str(FREQUENCIES.tolist()), f"[{' '.join(f'{x:.8f}' for x in np.linspace(0, 1, 51))}]"]
 
 
 def line(row: int, *, structure: object = SALT, spectrum: object = SPECTRUM) -> list[str]:
@@ -67,9 +73,30 @@ def test_a_row_without_spectrum_is_kept_and_is_not_a_number(written, split) -> N
 
 
 def test_foreign_rows_are_refused_with_a_reason(written) -> None:
-    with pytest.warns(UserWarning, match=rf"1 rows after {LAST_ROW} are refused: .* another format"):
-        structures, arrays = read_spectra(written(line(0), FOREIGN))
-    assert len(structures) == len(arrays["dos"]) == 1
+    for numbers in ([0, 1], [LAST_ROW + 1, LAST_ROW + 2]):
+        path = written(line(0), line(1), line(LAST_ROW), *([str(n), *FOREIGN] for n in numbers))
+        with pytest.warns(UserWarning, match=rf"2 rows are refused: .* 0 to {LAST_ROW}, .* start again"):
+            structures, arrays = read_spectra(path)
+        assert arrays["row"].tolist() == [0, 1, LAST_ROW]
+        assert len(structures) == len(arrays["dos"]) == 3
+
+
+def test_how_a_table_was_saved(written, tmp_path: Path) -> None:
+    text = written(line(0)).read_text(encoding="utf-8")
+    marked, wide, empty = (tmp_path / name for name in ("marked.txt", "wide.csv", "empty.csv"))
+    marked.write_text(text, encoding="utf-8-sig")
+    assert len(read_spectra(marked)[0]) == 1
+    wide.write_text(text, encoding="utf-16")
+    with pytest.raises(ValueError, match="save it as UTF-8"):
+        read_spectra(wide)
+    empty.write_text(text.splitlines()[0] + "\n")
+    with pytest.raises(ValueError, match="no row"):
+        read_spectra(empty)
+
+
+def test_nothing_to_compare_with_is_an_error(written, split, capsys) -> None:
+    assert cli.main(["phonons", "evaluate", str(written(line(0), line(2)))]) == 1
+    assert "{'train': 2, 'valid': 0, 'test': 0}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -110,8 +137,9 @@ def test_a_missing_file_of_the_split_is_fetched(written, split, tmp_path: Path, 
     (tmp_path / "valid.txt").unlink()
     asked = []
 
-    def fetch(wanted: datasets.Card, folder: Path) -> Path:
+    def fetch(wanted: datasets.Card, folder: Path, *, offline: str) -> Path:
         asked.append(wanted.url)
+        assert offline == f"lay it beside {path}, as valid.txt"
         elsewhere = tmp_path / "elsewhere.txt"
         elsewhere.write_bytes(content)
         return elsewhere

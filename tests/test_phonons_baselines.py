@@ -43,6 +43,14 @@ def test_the_kernel_learns_by_heart_without_a_ridge_and_forgets_with_a_large_one
     assert blunt.predict(SALTS) == pytest.approx(np.tile(dos.mean(axis=0), (4, 1)), abs=1e-5)
 
 
+def test_a_kernel_that_knows_the_volume_tells_phases_apart_but_not_supercells(dos) -> None:
+    found = baselines.Kernel.fit(SALTS, dos, volume=1.0)
+    expected = found.predict([SALTS[0]])
+    assert found.predict([SALTS[0].repeat(2)]) == pytest.approx(expected)
+    dense = found.predict([bulk("NaCl", "cesiumchloride", a=3.4)])
+    assert np.abs(dense - expected).max() > 1e-3
+
+
 def test_the_kernel_is_never_negative(dos) -> None:
     dos[0] = 0.0
     assert baselines.Kernel.fit(SALTS, dos).predict(SALTS).min() >= 0

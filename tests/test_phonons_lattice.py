@@ -117,7 +117,7 @@ def test_force_constants_obey_newton(name: str, request) -> None:
     """Φ_ij(v) = Φ_ji(-v)ᵀ, and a shift of the whole crystal meets no force."""
     constants = request.getfixturevalue(name)
     known = {
-        (i, j, *np.round(v, 3)): value
+        (i, j, *(np.round(v, 5) + 0.0)): value
         for i, j, v, value in zip(*constants.pairs, constants.vectors, constants.values, strict=True)
     }
     for (i, j, *v), value in known.items():
@@ -294,8 +294,8 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="q: expected"):
         phonons.frequencies(beads([1.0]), [0.1, 0.2])
     with pytest.raises(ValueError, match="no images"):
-        lattice.from_supercell(bulk("Cu"), bulk("Ag").repeat(2), np.zeros((1, 8, 3, 3)))
-    with pytest.raises(ValueError, match="not 2³ cells"):
+        lattice.from_supercell(bulk("Cu"), bulk("Ag", a=3.61).repeat(2), np.zeros((1, 8, 3, 3)))
+    with pytest.raises(ValueError, match="whole multiples"):
         displacements.from_forces(bulk("Cu"), bulk("Cu", "bcc", a=3).repeat(2), [])
     with pytest.raises(ValueError, match="values: expected"):
         lattice.from_supercell(bulk("Cu"), bulk("Cu").repeat(2), np.zeros((1, 27, 3, 3)))

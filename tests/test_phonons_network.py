@@ -277,3 +277,17 @@ def test_weights_survive_a_checkpoint(model, tmp_path) -> None:
     other = network.SpectrumNetwork(ELEMENTS, irreps_hidden=HIDDEN[model.lmax]).eval()
     assert training.load(tmp_path / "spectra.pt", other)["elements"] == ELEMENTS
     assert torch.equal(spectrum(other, rutile()), spectrum(model, rutile()))
+
+
+def test_without_distances_only_the_composition_counts() -> None:
+    torch.manual_seed(0)
+    blind = network.SpectrumNetwork(ELEMENTS, irreps_hidden=HIDDEN[0]).eval()
+
+    def seen(atoms: Atoms) -> torch.Tensor:
+        with torch.no_grad():
+            return blind(sums.cell_averages(atoms))[0]
+
+    salt = seen(bulk("MgO", "rocksalt", a=4.2))
+    assert torch.allclose(seen(bulk("MgO", "cesiumchloride", a=2.6)), salt)
+    assert torch.allclose(seen(bulk("MgO", "rocksalt", a=4.2).repeat(2)), salt)
+    assert not torch.allclose(seen(bulk("CuO", "rocksalt", a=4.2)), salt)

@@ -10,7 +10,7 @@ from ase.build import bulk
 
 from tutorial_utils import cli, datasets, phonons
 from tutorial_utils.phonons import alloys, evaluation
-from tutorial_utils.phonons.prediction import restore, store
+from tutorial_utils.phonons.prediction import load, save
 
 BENCHMARK = Path(__file__).parents[1] / "benchmarks/phonons.json"
 GRID = np.arange(51) * 20.0  # 1/cm
@@ -34,7 +34,7 @@ def mean_of(table: list[dict], model: str, measure: str) -> float:
 
 def test_stored_forces_give_back_frequencies_and_spectra(dft) -> None:
     for n, name in enumerate(dft["name"].tolist()[:6]):
-        constants = phonons.stored(dft, name)
+        constants = phonons.load_constants(dft, name)
         waves = phonons.frequencies(constants, phonons.mesh(8))
         assert np.abs(constants.sums).max() < 1e-6
         if dft["stable"][n]:
@@ -53,9 +53,9 @@ def test_lattice_constants_belong_to_the_cells(dft) -> None:
 
 def test_a_missing_crystal_is_named(dft) -> None:
     with pytest.raises(ValueError, match="holds no 'Unobtainium'"):
-        phonons.stored(dft, "Unobtainium")
+        phonons.load_constants(dft, "Unobtainium")
     with pytest.raises(ValueError, match=r"no Born charges of CsCl were computed, only of .*MgO"):
-        phonons.stored_field(dft, "CsCl")
+        phonons.load_field(dft, "CsCl")
 
 
 def test_there_are_many_crystals_of_many_kinds(dft) -> None:
@@ -71,7 +71,7 @@ def test_fields_lift_optical_modes_of_ions_only(dft) -> None:
     assert len(there) >= 6 and not dft["metal"][there].any()
     for n in there:
         name = str(dft["name"][n])
-        constants, field = phonons.stored(dft, name), phonons.stored_field(dft, name)
+        constants, field = phonons.load_constants(dft, name), phonons.load_field(dft, name)
         assert np.abs(field.charges.sum(axis=0)).max() < 1e-6  # the crystal as a whole is neutral
         assert field.dielectric[0, 0] > 1
         almost = 1e-6 * constants.atoms.cell.array @ np.array([1.0, 0, 0])
@@ -83,7 +83,7 @@ def test_fields_lift_optical_modes_of_ions_only(dft) -> None:
 
 def test_cations_are_positive(dft) -> None:
     for name in ("MgO", "SiC", "AlP"):
-        charges = phonons.stored_field(dft, name).charges[:, 0, 0]
+        charges = phonons.load_field(dft, name).charges[:, 0, 0]
         assert charges[0] > 1.5 and charges[1] < -1.5
 
 
@@ -94,7 +94,7 @@ def test_optical_modes_are_those_of_infrared_and_raman_spectroscopy(dft) -> None
     for name, quantity, value in zip(known["crystal"], known["quantity"], known["value"], strict=True):
         here = dft["name"] == name
         if quantity.endswith("frequency") and dft["stable"][here].any():
-            optical = phonons.frequencies(phonons.stored(dft, str(name)), [[0, 0, 0]])[0][3]
+            optical = phonons.frequencies(phonons.load_constants(dft, str(name)), [[0, 0, 0]])[0][3]
             off.append(optical / phonons.lattice.WAVENUMBER / value - 1)
     assert len(off) >= 12
     assert np.abs(off).mean() < 0.05 and np.abs(off).max() < 0.12
@@ -112,7 +112,7 @@ def test_finer_settings_hardly_change_the_spectra() -> None:
 def test_metals_alone_have_the_spectra_of_the_alloys_dataset() -> None:
     metals, eam = datasets.load("alloy_metals"), datasets.load("alloys_eam")
     for symbol in metals["name"].tolist():
-        found = alloys.box_frequencies(phonons.stored(metals, symbol), 3)
+        found = alloys.box_frequencies(phonons.load_constants(metals, symbol), 3)
         assert found == pytest.approx(eam["frequencies"][eam["name"].tolist().index(symbol)], abs=2e-3)
 
 
@@ -133,9 +133,9 @@ def test_heavier_atoms_are_slower() -> None:
 
 def test_an_ensemble_comes_back_from_its_file(tmp_path: Path) -> None:
     ensemble = phonons.pretrained()
-    store(tmp_path / "copy.pt", ensemble)
+    save(tmp_path / "copy.pt", ensemble)
     structures = [bulk("MgO", "rocksalt", a=4.22)]
-    again = restore(tmp_path / "copy.pt").predict(structures)[0]
+    again = load(tmp_path / "copy.pt").predict(structures)[0]
     assert again == pytest.approx(ensemble.predict(structures)[0], abs=1e-6)
 
 

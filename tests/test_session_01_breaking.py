@@ -31,7 +31,7 @@ PART = {str(irrep): part for (_, irrep), part in zip(ALL, ALL.slices(), strict=T
 def shown() -> SimpleNamespace:
     """Functions and classes as the notebook's cells define them."""
     cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    wanted = {"FieldNetwork", "DeepSet", "mlp", "cubic_invariants", "taylor"}
+    wanted = {"FieldNetwork", "cubic_invariants", "taylor"}
     space = {"np": np, "torch": torch, "o3": o3, "Atoms": Atoms, "graphs": graphs}
     for cell in (c for c in cells if c["cell_type"] == "code"):
         source = "".join(cell["source"])
@@ -226,13 +226,35 @@ def test_cubic_term_of_an_untrained_energy_obeys_the_count(shown, seed):
     assert max(abs(c[1]) for c in (none, allowed, hidden)) < 1e-10  # no linear term
 
 
-def test_sum_pooling_cannot_see_an_order_that_a_flat_list_depends_on(shown):
+def test_forces_are_reordered_with_the_atoms_and_a_flat_list_depends_on_the_order():
     torch.manual_seed(0)
     ethanol = molecule("CH3CH2OH")
     order = np.array([0, 1, 2, *(3 + np.random.default_rng(0).permutation(6))])
     usual, shuffled = (
         graphs.batch([graphs.to_graph(atoms, 4.0)]) for atoms in (ethanol, symmetry.permute(ethanol, order))
     )
-    pooled, flat = shown.DeepSet(), nn.CoordinateMLP(9, 3)
-    torch.testing.assert_close(pooled(shuffled), pooled(usual), rtol=0, atol=1e-12)
-    assert (flat(shuffled) - flat(usual)).abs().max() > 1e-4
+    forces = nn.EquivariantNetwork(["H", "C", "O"], "1o", per="atom")
+    dipole = nn.EquivariantNetwork(["H", "C", "O"], "1o")
+    torch.testing.assert_close(forces(shuffled), forces(usual)[order], rtol=0, atol=1e-10)
+    assert (forces(shuffled) - forces(usual)).abs().max() > 1e-4
+    torch.testing.assert_close(dipole(shuffled), dipole(usual), rtol=0, atol=1e-10)
+    flat, distances = nn.CoordinateMLP(9, 3), nn.InvariantMLP(9, 3)
+    assert min((f(shuffled) - f(usual)).abs().max() for f in (flat, distances)) > 1e-4
+
+
+def test_a_field_that_gains_a_component_need_not_lower_the_symmetry_far_enough():
+    pulled = OCTAHEDRON + np.outer(np.arange(6) == 2, [0, 0, 0.4])
+    G, H = (symmetry.stabiliser(Atoms("O6", points)) for points in (OCTAHEDRON, pulled))
+    assert (len(G), len(H)) == (48, 8)  # O_h and C_4v
+    gained, exact, kept_by_2e = set(), set(), 0
+    for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
+        D, D_H = (irrep.D_from_matrix(torch.tensor(group)) for group in (G, H))
+        if D_H.mean(dim=0).trace() - D.mean(dim=0).trace() > 0.5:
+            gained.add(str(irrep))
+        field = D_H.mean(dim=0) @ torch.randn(irrep.dim, generator=torch.Generator().manual_seed(0))
+        keepers = ((D @ field - field).norm(dim=1) < 1e-8).sum().item()
+        if keepers == len(H):
+            exact.add(str(irrep))
+        kept_by_2e = keepers if str(irrep) == "2e" else kept_by_2e
+    assert exact == {"1o", "3o", "4o"} and gained == exact | {"2e", "4e"}
+    assert kept_by_2e == 16  # D_4h

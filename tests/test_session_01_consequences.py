@@ -96,7 +96,7 @@ def test_stabiliser_tells_apart_the_two_hands_and_refuses_what_it_cannot_do():
 
 
 def test_a_second_input_tells_zeros_of_the_architecture_from_zeros_of_symmetry(wide):
-    narrow = nn.EquivariantNetwork(["Ti", "O"], "1o", irreps_hidden="8x0e+8x1o+8x2e", cutoff=4.5)
+    narrow = nn.EquivariantNetwork(["Ti", "O"], "1o+2e", irreps_hidden="8x0e+8x1o+8x2e", cutoff=4.5)
     narrow.head = o3.Linear(narrow.head.irreps_in, "1o+2e+1e+0o")
     on = {
         name: output(narrow, atoms)[0].split([3, 5, 3, 1])

@@ -1,8 +1,9 @@
-"""What session 2 claims of vibrations and rotations: characters foretell what Hessians and integrals show."""
+"""What session 2 claims of vibrations and rotations: characters predict what Hessians and integrals show."""
 
 import numpy as np
 import pytest
 from ase import units
+from ase.build import molecule as build
 
 from tutorial_utils import datasets, groups, symmetry
 
@@ -194,3 +195,24 @@ def test_integrals_of_three_harmonics_are_multiples_of_clebsch_gordan() -> None:
             assert integrals == pytest.approx((integrals * C).sum() * C, abs=1e-10)
         else:
             assert np.abs(integrals).max() < 1e-10
+
+
+def test_a_physical_hessian_has_fewer_free_numbers_than_its_symmetry_allows():
+    benzene = build("C6H6")
+    R = symmetry.stabiliser(benzene)
+    table, D = groups.character_table(R), groups.tensor_product(groups.permutation(benzene, R), R)
+    χ, vector, axial = (groups.characters(M) for M in (D, R, R * np.linalg.det(R)[:, None, None]))
+    allowed, physical = (
+        sum(m * (m + 1) // 2 for m in table.decompose(character).values())
+        for character in (χ, χ - vector - axial)
+    )
+    assert (allowed, physical) == (44, 34)
+
+
+def test_onsager_takes_away_the_number_that_rotations_alone_would_leave():
+    swap = np.eye(9).reshape(3, 3, 9).swapaxes(0, 1).reshape(9, 9)
+    for name, (any_matrix, symmetric) in {"3": (3, 2), "3m": (2, 2), "m-3m": (1, 1)}.items():
+        G = groups.crystallographic(name)
+        P = groups.tensor_product(G, G).mean(axis=0)
+        assert round(np.trace(P)) == any_matrix
+        assert round(np.trace(P @ (np.eye(9) + swap) / 2)) == symmetric

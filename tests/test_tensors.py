@@ -25,8 +25,8 @@ def crystals():
 
 def sample(kind, rng, operations=None):
     """Return a random tensor of a kind, which obeys the operations."""
-    tensor = np.tensordot(rng.normal(size=kind.dim), tensors.basis(kind), axes=1)
-    return tensor if operations is None else tensors.project(kind, tensor, operations)
+    tensor = np.tensordot(rng.normal(size=kind.dim), tensors.symmetric_basis(kind), axes=1)
+    return tensor if operations is None else tensors.symmetrise(kind, tensor, operations)
 
 
 # --- Neumann's principle ---
@@ -55,9 +55,9 @@ def test_projected_tensors_are_unchanged_by_every_operation(kind, group, rng):
     assert np.abs(P - P.T).max() < 1e-12
     assert np.abs(P @ P - P).max() < 1e-12
     T = sample(kind, rng)
-    kept = tensors.project(kind, T, operations)
+    kept = tensors.symmetrise(kind, T, operations)
     for R in operations:
-        assert np.abs(tensors.turn(kind, kept, R) - kept).max() < 1e-12
+        assert np.abs(tensors.rotate_tensor(kind, kept, R) - kept).max() < 1e-12
     assert abs(((T - kept) * kept).sum()) < 1e-12  # what is removed is orthogonal to what is kept
 
 
@@ -91,25 +91,25 @@ def test_an_inversion_kills_odd_and_axial_even_properties(rng):
     inversion = -np.eye(3)
     for kind, sign in ((DIELECTRIC, 1), (GYRATION, -1), (PIEZOELECTRIC, -1), (ELASTIC, 1)):
         T = sample(kind, rng)
-        assert np.array_equal(tensors.turn(kind, T, inversion), sign * T)
+        assert np.array_equal(tensors.rotate_tensor(kind, T, inversion), sign * T)
 
 
 def test_turns_compose(rng):
     R, S = symmetry.random_rotation(rng), -symmetry.random_rotation(rng)
     for kind in PROPERTIES:
         T = sample(kind, rng)
-        twice = tensors.turn(kind, tensors.turn(kind, T, S), R)
-        assert np.abs(twice - tensors.turn(kind, T, R @ S)).max() < 1e-12
-        stack = tensors.turn(kind, T, np.array([R, S]))
-        assert np.abs(stack[1] - tensors.turn(kind, T, S)).max() < 1e-12
+        twice = tensors.rotate_tensor(kind, tensors.rotate_tensor(kind, T, S), R)
+        assert np.abs(twice - tensors.rotate_tensor(kind, T, R @ S)).max() < 1e-12
+        stack = tensors.rotate_tensor(kind, T, np.array([R, S]))
+        assert np.abs(stack[1] - tensors.rotate_tensor(kind, T, S)).max() < 1e-12
 
 
 def test_a_stack_is_projected_like_each_of_it(rng):
     operations = crystallographic("4mm")
     for kind in PROPERTIES:
         stack = np.array([sample(kind, rng) for _ in range(3)])
-        each = [tensors.project(kind, T, operations) for T in stack]
-        assert np.abs(tensors.project(kind, stack, operations) - each).max() < 1e-12
+        each = [tensors.symmetrise(kind, T, operations) for T in stack]
+        assert np.abs(tensors.symmetrise(kind, stack, operations) - each).max() < 1e-12
 
 
 # --- irreps ---
@@ -127,7 +127,7 @@ def test_irreps_of_the_properties(kind, irreps):
 @pytest.mark.parametrize("kind", PROPERTIES, ids=lambda kind: kind.name)
 def test_both_bases_span_the_same_space(kind):
     """e3nn's reduction and our average over exchanges of indices project on the same tensors."""
-    ours = tensors.basis(kind).reshape(kind.dim, -1)
+    ours = tensors.symmetric_basis(kind).reshape(kind.dim, -1)
     theirs = tensors.from_irreps(kind, torch.eye(kind.dim).double()).flatten(1).numpy()
     assert np.abs(ours @ ours.T - np.eye(kind.dim)).max() < 1e-12
     assert np.abs(ours.T @ ours - theirs.T @ theirs).max() < 1e-10
@@ -139,7 +139,7 @@ def test_coefficients_turn_with_wigner_matrices(kind, proper, rng):
     R = symmetry.random_rotation(rng) * (1 if proper else -1)
     T = sample(kind, rng)
     D = kind.irreps.D_from_matrix(torch.tensor(R))
-    turned = tensors.to_irreps(kind, torch.tensor(tensors.turn(kind, T, R)))
+    turned = tensors.to_irreps(kind, torch.tensor(tensors.rotate_tensor(kind, T, R)))
     assert (turned - D @ tensors.to_irreps(kind, torch.tensor(T))).abs().max() < 1e-10
 
 
@@ -255,12 +255,12 @@ def of_class(name, rng):
 def test_each_symmetry_is_recognised_in_any_orientation(name, rng):
     C = of_class(name, rng)
     C /= np.linalg.norm(C)
-    turned = tensors.turn(ELASTIC, C, symmetry.random_rotation(rng))
+    turned = tensors.rotate_tensor(ELASTIC, C, symmetry.random_rotation(rng))
     fit = tensors.recognise(turned, noise=1e-8)
     assert fit.name == name
-    back = tensors.turn(ELASTIC, turned, fit.R.T)  # in the crystal's axes it obeys the operations
+    back = tensors.rotate_tensor(ELASTIC, turned, fit.R.T)  # in the crystal's axes it obeys the operations
     group = tensors.ELASTIC_CLASSES[name] or "m-3m"
-    assert np.abs(tensors.project(ELASTIC, back, crystallographic(group)) - back).max() < 1e-8
+    assert np.abs(tensors.symmetrise(ELASTIC, back, crystallographic(group)) - back).max() < 1e-8
     noisy = turned + sample(ELASTIC, np.random.default_rng(1)) * 1e-3
     assert tensors.recognise(noisy, noise=1e-3).name == name
 
@@ -290,7 +290,7 @@ def test_elasticity_cannot_tell_some_groups_apart(group, name, rng):
 def test_misfits_do_not_depend_on_the_orientation_and_fall_with_the_constants(rng):
     C = sample(ELASTIC, rng)
     fits = tensors.fit_classes(C)
-    turned = tensors.fit_classes(tensors.turn(ELASTIC, C, symmetry.random_rotation(rng)))
+    turned = tensors.fit_classes(tensors.rotate_tensor(ELASTIC, C, symmetry.random_rotation(rng)))
     # of two minima nearly as deep, the search may find the other one: seen once, 1e-3 apart
     assert np.allclose([fit.misfit for fit in fits], [fit.misfit for fit in turned], rtol=5e-3, atol=1e-9)
     misfit = {fit.name: fit.misfit for fit in fits}
@@ -312,8 +312,8 @@ def test_computed_tensors_obey_the_point_group_in_their_own_axes(crystals):
     for group, table, R in zip(
         *(crystals[key] for key in ("point_group", "stiffness", "rotation")), strict=True
     ):
-        C = tensors.turn(ELASTIC, tensors.from_voigt(ELASTIC, table), R.T)
-        removed = C - tensors.project(ELASTIC, C, crystallographic(group))
+        C = tensors.rotate_tensor(ELASTIC, tensors.from_voigt(ELASTIC, table), R.T)
+        removed = C - tensors.symmetrise(ELASTIC, C, crystallographic(group))
         assert np.linalg.norm(removed) < 1e-3 * np.linalg.norm(C)
         assert np.linalg.eigvalsh(tensors.to_voigt(ELASTIC, C, convention="kelvin")).min() > 0  # stable
 
@@ -336,11 +336,11 @@ def test_projection_removes_the_noise_of_silicon_at_300_kelvin(crystals):
     tables = datasets.load("elastic_silicon_300K")["stiffness"]
     C = tensors.from_voigt(ELASTIC, (tables + tables.swapaxes(1, 2)) / 2)
     noise = C - C.mean(axis=0)
-    kept = tensors.project(ELASTIC, noise, R @ crystallographic("m-3m") @ R.T)
+    kept = tensors.symmetrise(ELASTIC, noise, R @ crystallographic("m-3m") @ R.T)
     ratio = np.linalg.norm(kept) / np.linalg.norm(noise)
     assert 0.2 < ratio < 0.55  # sqrt(3/21) = 0.378; thermal noise is not quite alike in all directions
     mean, at_rest = (
-        tensors.to_voigt(ELASTIC, tensors.turn(ELASTIC, stiffness, R.T), convention="kelvin")
+        tensors.to_voigt(ELASTIC, tensors.rotate_tensor(ELASTIC, stiffness, R.T), convention="kelvin")
         for stiffness in (C.mean(axis=0), tensors.from_voigt(ELASTIC, crystals["stiffness"][0]))
     )
     assert np.linalg.norm(mean - at_rest) < 0.05 * np.linalg.norm(at_rest)  # 300 K changes little

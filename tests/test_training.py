@@ -206,6 +206,32 @@ def test_a_diverging_loss_is_an_error() -> None:
         training.fit(Line(), squares, train=train, valid=[], epochs=1)
 
 
+def test_a_validation_loss_that_is_not_finite_is_never_the_best() -> None:
+    def infinite_until(epoch: int):
+        seen = []
+
+        def loss(model: nn.Module, batch: Batch) -> Tensor:
+            if model.training:
+                return squares(model, batch)
+            seen.append(0)
+            return squares(model, batch) * (torch.nan if len(seen) <= epoch else 1.0)
+
+        return loss
+
+    options = {"train": graphs(20), "valid": graphs(5), "epochs": 20, "learning_rate": 0.05}
+    model = Line()
+    assert training.fit(model, infinite_until(1), **options).best_epoch > 0
+    assert model.slope.item() != 0
+    with pytest.raises(FloatingPointError, match="never finite"):
+        training.fit(Line(), infinite_until(99), **options)
+
+
+def test_batches_follow_the_dtype_of_the_model() -> None:
+    model = Line().float()
+    history = training.fit(model, squares, train=graphs(20), valid=graphs(5), epochs=3)
+    assert model.slope.dtype == torch.float32 and len(history.valid) == 3
+
+
 # --- checkpoints ---
 
 

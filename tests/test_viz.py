@@ -13,11 +13,11 @@ import plotly.graph_objects as go
 import pytest
 import torch
 from ase.build import molecule
+from bs4 import BeautifulSoup
 from e3nn import o3
 
 from tutorial_utils import viz
-from tutorial_utils.book_renderer import PLOTLY_MIME, figure_html
-from tutorial_utils.viz import display
+from tutorial_utils.book_renderer import PLOTLY_MIME, dressed, figure_html
 from tutorial_utils.viz.display import compact
 from tutorial_utils.viz.structures import THREE_D_MOL
 
@@ -28,7 +28,7 @@ ALT = "The error falls to 0.1 eV/Å with 100 geometries"
 def stored(monkeypatch):
     """A function that shows a figure and returns the output a notebook would store."""
     outputs = []
-    monkeypatch.setattr(display, "display", lambda bundle, raw: outputs.append(bundle))
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: outputs.append(bundle))
 
     def show(figure, alt=ALT) -> dict:
         assert viz.show(figure, alt=alt) is None
@@ -222,6 +222,40 @@ def test_a_slider_leaves_a_range_that_is_set_and_follows_log_axes():
     assert np.allclose(figure.layout.yaxis.range, [-3.2, 1.2])
 
 
+def test_every_frame_of_a_slider_lies_within_its_axes():
+    """Also where None breaks a line, where points are drawn by WebGL, and where zero has no place."""
+    lines = {
+        "broken": [[1, 2, None, top] for top in (3, 22, 40)],
+        "missing": [np.array([1.0, np.nan, top, 2]) for top in (3, 22, 40)],
+        "zero on a log axis": [[0, 1, 10, top] for top in (30, 1e3, 1e5)],
+    }
+    for kind in (go.Scatter, go.Scattergl):
+        for name, rows in lines.items():
+            frames = [go.Figure(kind(x=[0, 1, 2, 3], y=row)) for row in rows]
+            frames[0].update_yaxes(type="log" if "log" in name else "linear")
+            low, high = viz.slider(frames, range(3), label="crystal").layout.yaxis.range
+            values = np.array(rows, dtype=float)
+            values = np.log10(values[values > 0]) if "log" in name else values[np.isfinite(values)]
+            assert low < values.min() < values.max() < high < 2 * values.max(), (kind, name)
+
+
+def test_points_in_a_plane_take_no_webgl(stored):
+    frames = [go.Figure(go.Scattergl(x=np.arange(50), y=np.arange(50) + i, mode="markers")) for i in (0, 1)]
+    spec = stored(viz.slider(frames, [0, 1], label="step"))[PLOTLY_MIME]
+    traces = [*spec["data"], *(trace for frame in spec["frames"] for trace in frame["data"])]
+    assert [trace["type"] for trace in traces] == ["scatter"] * 3
+    assert np.array_equal(numbers(spec["data"][0]["y"]), np.arange(50))
+
+
+def test_log_axes_have_two_to_eight_labels_that_do_not_collide(stored):
+    for low, high in ((3e-7, 2), (0.011, 0.09), (8, 13), (1, 2e4), (1e-12, 1e12)):
+        fig = go.Figure(go.Scatter(x=[1, 2], y=[low, high]), {"yaxis_type": "log"})
+        ticks = np.array(stored(fig)[PLOTLY_MIME]["layout"]["yaxis"]["tickvals"])
+        shown = ticks[(ticks > 0.8 * low) & (ticks < 1.25 * high)]
+        assert 2 <= len(shown) <= 8, (low, high, shown)
+        assert (np.diff(np.log10(shown)) >= 0.04 * np.log10(high / low)).all()
+
+
 def test_a_slider_of_surfaces_holds_the_scene_still():
     figure = viz.slider([viz.spherical_surface(c, resolution=8) for c in np.eye(4)], range(4), label="m")
     assert len(figure.frames) == 4
@@ -295,3 +329,37 @@ def test_a_figure_on_a_page_cannot_end_its_own_script():
 def test_the_versions_of_3dmol_agree():
     tool = (Path(__file__).parents[1] / "tools/vendor.py").read_text(encoding="utf-8")
     assert re.search(r'"3dmol": \(\s*"([\d.]+)"', tool)[1] == THREE_D_MOL
+
+
+PAGE = """<section><h2>1 · Begin<a class="headerlink" href="#x">#</a></h2>
+<blockquote><div><p><strong>Predict, then run.</strong> How many?</p>
+<ul><li>one</li><li>two <!-- right --></li></ul></div></blockquote>
+<div class="cell tag_setup"><div class="cell_input"><pre>import x</pre></div></div>
+<div class="cell"><div class="cell_output"><pre>error: 0.1 eV (live run within 30 %)</pre></div></div>
+<blockquote><div><p><strong>Pitfall.</strong> Beware.</p></div></blockquote>
+<p><strong>Exercise 1.2</strong> Turn it.</p>FIGURE</section>
+<section><h2>2 · Going further: more</h2></section>"""
+
+
+def test_a_page_of_the_book_gets_captions_anchors_and_badges():
+    figure = {"data": [], "layout": {"meta": {"alt": ALT}}}
+    page = BeautifulSoup(dressed(PAGE.replace("FIGURE", figure_html(figure)), "1"), "html.parser")
+    assert page.select_one(".course-figure .course-caption").get_text() == f"Figure 1.1 · {ALT}"
+    for name in ("figure-1", "exercise-1-2", "pitfall-1"):
+        assert len(page.select(f"#{name}")) == 1
+    assert [badge.get_text() for badge in page.select("h2 > .course-badge")] == ["core", "further"]
+    assert len(page.select("section.course-further")) == 1
+    assert [choice.get_text().strip() for choice in page.select("li[data-right=yes]")] == ["two"]
+    assert page.select_one(".course-live").get_text() == "(live run within 30 %)"
+    assert page.select_one("details.course-setup .tag_setup") is not None
+
+
+def test_the_books_slider_names_every_step_and_gives_back_the_room_of_plotlys(stored):
+    frames = [go.Figure(go.Scatter(x=[0, 1], y=[0, i])) for i in range(3)]
+    spec = stored(viz.slider(frames, [0.5, 1.0, 2.0], label="field", unit="eV", active=1))[PLOTLY_MIME]
+    page = BeautifulSoup(figure_html(spec), "html.parser")
+    knob = page.select_one("input[type=range]")
+    assert json.loads(knob["data-names"]) == ["0.5 eV", "1 eV", "2 eV"]
+    assert (knob["value"], knob["max"], knob["aria-label"]) == ("1", "2", "field")
+    assert page.select_one(".course-plotly")["style"] == "height:400px"
+    assert "sliders" not in json.loads(page.script.string)["layout"]

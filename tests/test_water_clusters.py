@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tutorial_utils import datasets, symmetry
-from tutorial_utils.densities import stored
+from tutorial_utils.densities import load_density
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +91,13 @@ def test_the_fit_is_good_and_the_interaction_is_small(clusters: datasets.Dataset
 
 def test_every_electron_is_there(clusters: datasets.Dataset) -> None:
     for name in ("coefficients", "monomer_coefficients"):
-        electrons = [stored(clusters, n, name).electrons().item() for n in range(len(clusters))]
+        electrons = [load_density(clusters, n, name).electrons().item() for n in range(len(clusters))]
         assert electrons == pytest.approx(10.0 * clusters["molecules"], abs=2e-4)
 
 
 def test_the_density_has_the_dipole_of_the_wave_function(clusters: datasets.Dataset) -> None:
     for n, dipole in enumerate(clusters["dipole"]):
-        found = stored(clusters, n).dipole().numpy()
+        found = load_density(clusters, n).dipole().numpy()
         assert found == pytest.approx(dipole, abs=0.02 * int(clusters["molecules"][n]))
 
 
@@ -114,7 +114,7 @@ def test_a_molecule_is_found_again(clusters: datasets.Dataset, water) -> None:
 
 def test_a_turned_dimer_has_turned_coefficients(clusters: datasets.Dataset, rng) -> None:
     fitting = pytest.importorskip("tutorial_utils.densities.fitting")
-    labels = stored(clusters, first(clusters, 2))
+    labels = load_density(clusters, first(clusters, 2))
     turned = labels.rotated(symmetry.random_rotation(rng))
     found = fitting.fit(turned.atoms, fitting.converged(turned.atoms)).coefficients
     assert torch.allclose(found, turned.coefficients, rtol=0, atol=3e-5)

@@ -24,9 +24,9 @@ from trials import ROOT, Failed, NotHere, Result
 
 RUNS = ROOT / "runs"
 PAGE = ROOT / "book/anywhere.md"
-TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu")
+TRIALS = ("binder", "kit", "colab", "image", "hub", "gpu", "foreign_models")
 BUSY = 10  # % of the cores
-MARKED = re.compile(r"(<!-- (runs|sessions) -->\n).*?(<!-- /\2 -->\n)", re.S)
+MARKED = re.compile(r"(<!-- (runs|sessions|models) -->\n).*?(<!-- /\2 -->\n)", re.S)
 
 
 def machine() -> str:
@@ -45,7 +45,8 @@ def row(record: dict) -> str:
 
 def table() -> str:
     """Return the table of all recorded runs."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RUNS.glob("*.json"))]
+    paths = [path for path in sorted(RUNS.glob("*.json")) if path.stem != "foreign_models"]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
     records.sort(key=lambda record: record["where"])
     return "\n".join(["| where | when | with what | result |", "|---|---|---|---|", *map(row, records), ""])
 
@@ -63,9 +64,20 @@ def sessions_table() -> str:
     return "\n".join([*lines, ""])
 
 
+def models_table() -> str:
+    """Return the table of other people's models: what the equivariance report says of each."""
+    path = RUNS / "foreign_models.json"
+    if not path.exists():
+        return "Not run yet.\n"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    lines = [f"Run on {record['date']}.", "", "| model, output | verdict | named cause |", "|---|---|---|"]
+    lines += [f"| {each['what']} | {each['value']} | {each['unit']} |" for each in record["results"]]
+    return "\n".join([*lines, ""])
+
+
 def with_tables(text: str) -> str:
     """Return the book's page with its tables as they have to be."""
-    tables = {"runs": table, "sessions": sessions_table}
+    tables = {"runs": table, "sessions": sessions_table, "models": models_table}
     return MARKED.sub(lambda found: found[1] + tables[found[2]]() + found[3], text)
 
 

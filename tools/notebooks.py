@@ -130,6 +130,22 @@ def tidy(notebook: NotebookNode) -> None:
             output.get("metadata", {}).pop("execution", None)
 
 
+def fold(notebook: NotebookNode) -> None:
+    """Fold solutions with their outputs, and the code of figures and of the set-up, in every front end.
+
+    The book goes by tags, JupyterLab by "jupyter", Colab by "cellView" and "collapsed".
+    """
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", []))
+        solved = "solution" in tags
+        if cell.cell_type != "code" or not (solved or tags & {"hide-input", "setup"}):
+            continue
+        cell.metadata["cellView"] = "form"
+        cell.metadata["jupyter"] = {"source_hidden": True, **({"outputs_hidden": True} if solved else {})}
+        if solved:
+            cell.metadata["collapsed"] = True
+
+
 def name_cells(content: dict) -> None:
     """Give each cell without an id one that depends only on its text and place, so that it stays."""
     content["nbformat_minor"] = max(content.get("nbformat_minor", 5), 5)
@@ -178,6 +194,7 @@ def execute(path: Path) -> Measured:
             EXPECTED.write_bytes(expected)  # numbers of a run that is not stored
         raise NotStored(f"{path}: not stored. {problem}")
     tidy(notebook)
+    fold(notebook)
     store_measured(notebook, measured)
     write(split_lines(notebook), path)
     return measured

@@ -2,6 +2,8 @@
 (function () {
   "use strict";
   const vendor = new URL("vendor/", document.currentScript.src).href;
+  const coarse = matchMedia("(pointer: coarse)").matches;
+  const SOLIDS = ["scatter3d", "surface", "mesh3d", "cone", "isosurface", "volume", "streamtube"];
   const loading = {};
 
   function load(name) {
@@ -23,23 +25,96 @@
   }
 
   function draw(place) {
-    // plotly's surfaces would hold a wheel that scrolls the page; with Ctrl it zooms
-    place.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
     const figure = JSON.parse(place.nextElementSibling.textContent);
     const config = Object.assign({}, figure.config, {responsive: true, displayModeBar: false});
     figure.layout.font = Object.assign({color: ink()}, figure.layout.font);
-    load("plotly.min.js").then(function () {
+    place.solid = figure.data.some(function (trace) { return SOLIDS.includes(trace.type); });
+    if (coarse && !place.solid) figure.layout.dragmode = false; // a finger scrolls the page
+    if (coarse && place.solid) tapToTurn(place);
+    // notebooks stored by an older version
+    figure.data.forEach(function (trace) { if (trace.type === "scattergl") trace.type = "scatter"; });
+    return load("plotly.min.js").then(function () {
       return Plotly.newPlot(place, Object.assign(figure, {config: config}));
-    }).then(function () { place.dataset.drawn = "yes"; });
+    }).then(function () {
+      if (place.camera) Plotly.relayout(place, place.camera);
+      return turnTo(place);
+    }).then(function () {
+      place.dataset.drawn = "yes";
+      if (!place.near) free(place);
+    });
   }
 
-  // a page may hold many figures: each is drawn when it comes near the window
+  // a browser keeps some 16 WebGL views alive on a page: a solid out of sight gives its one back
+  function free(place) {
+    if (!place.solid || place.dataset.drawn !== "yes") return;
+    place.camera = {};
+    Object.keys(place._fullLayout).filter(function (key) { return /^scene\d*$/.test(key); }).forEach(function (key) {
+      place.camera[key + ".camera"] = place._fullLayout[key]._scene.getCamera();
+    });
+    place.querySelectorAll("canvas").forEach(function (canvas) {
+      const context = canvas.getContext("webgl2") || canvas.getContext("webgl");
+      const loss = context && context.getExtension("WEBGL_lose_context");
+      if (loss) loss.loseContext();
+    });
+    Plotly.purge(place);
+    place.removeAttribute("data-drawn");
+    place.asked = false;
+  }
+
+  // what comes near the window is drawn
   const near = new IntersectionObserver(function (entries) {
-    entries.filter(function (entry) { return entry.isIntersecting; }).forEach(function (entry) {
-      near.unobserve(entry.target);
-      draw(entry.target);
+    entries.forEach(function (entry) {
+      const place = entry.target;
+      place.near = entry.isIntersecting;
+      if (!place.near) return free(place);
+      if (!place.asked) { place.asked = true; draw(place); }
     });
   }, {rootMargin: "400px"});
+
+  function tapToTurn(place) { // a finger that starts here scrolls the page until it is told to turn
+    if (place.parentNode.querySelector(".course-turn")) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "course-turn";
+    const turn = function (on) {
+      place.classList.toggle("held", !on);
+      button.textContent = on ? "done" : "tap to turn";
+    };
+    button.addEventListener("click", function () { turn(place.classList.contains("held")); });
+    turn(false);
+    place.before(button);
+  }
+
+  function turnTo(place) {
+    const knob = place.parentNode.querySelector("input[type=range]");
+    if (!knob || !place._fullLayout) return Promise.resolve();
+    const now = {mode: "immediate", frame: {duration: 0, redraw: true}, transition: {duration: 0}};
+    // a frame that was overtaken by the next one is no error
+    return Plotly.animate(place, [knob.value], now).catch(function () {});
+  }
+
+  function wireSlider(place) {
+    const knob = place.parentNode.querySelector("input[type=range]");
+    if (!knob) return;
+    const names = JSON.parse(knob.dataset.names), value = knob.parentNode.querySelector("output");
+    const play = place.parentNode.querySelector(".course-play");
+    let timer = 0;
+    const move = function () {
+      value.textContent = names[+knob.value];
+      knob.setAttribute("aria-valuetext", names[+knob.value]);
+      turnTo(place);
+    };
+    knob.addEventListener("input", move);
+    play.addEventListener("click", function () {
+      clearInterval(timer);
+      timer = timer ? 0 : setInterval(function () {
+        knob.value = (+knob.value + 1) % names.length;
+        move();
+      }, 400);
+      play.textContent = timer ? "pause" : "\u25b6\ufe0e play";
+    });
+    knob.parentNode.hidden = play.hidden = false;
+  }
 
   function recolour() {
     document.querySelectorAll(".course-plotly[data-drawn]").forEach(function (place) {
@@ -47,11 +122,112 @@
     });
   }
 
-  // "> **Pitfall.** …" is plain Markdown in the notebooks; here it gets its box
-  function dressQuotes() {
-    document.querySelectorAll("blockquote p:first-child > strong:first-child").forEach(function (word) {
-      const kind = word.textContent.toLowerCase().replace(/[^a-z]+/g, "-").replace(/^-|-$/g, "");
-      word.closest("blockquote").classList.add("box", "box-" + kind);
+  // what goes further than the core starts folded
+  function foldFurther() {
+    document.querySelectorAll("section.course-further").forEach(function (section) {
+      const fold = document.createElement("details"), summary = document.createElement("summary");
+      const figures = section.querySelectorAll(".course-figure, .course-structure").length;
+      const count = figures ? ", with " + figures + (figures > 1 ? " figures" : " figure") : "";
+      fold.className = "course-further-fold";
+      summary.textContent = "Going further: read this section" + count;
+      fold.append(summary, ...Array.from(section.children).filter(function (part) {
+        return !/^(H[1-6]|SPAN)$/.test(part.tagName);
+      }));
+      section.append(fold);
+    });
+    const folds = document.querySelectorAll(".course-further-fold");
+    if (!folds.length) return;
+    const all = document.createElement("button");
+    all.type = "button";
+    all.className = "course-open-all";
+    all.textContent = "Open all sections that go further";
+    all.addEventListener("click", function () { folds.forEach(function (fold) { fold.open = true; }); });
+    document.querySelector("article section > .cell, article section > section").before(all);
+  }
+
+  // the output below a prediction is covered until the reader has committed to an answer
+  function coverAnswers() {
+    document.querySelectorAll("blockquote.box-predict-then-run").forEach(function (question) {
+      const outputs = answers(question);
+      if (!outputs.length) return;
+      const choices = Array.from(question.querySelectorAll("li"));
+      const button = document.createElement("button");
+      const open = function () {
+        outputs.forEach(function (output) { output.hidden = false; });
+        button.remove();
+      };
+      outputs.forEach(function (output) { output.hidden = true; output.reveal = open; });
+      button.type = "button";
+      button.className = "course-reveal";
+      button.textContent = choices.length ? "Choose an answer above, or show the result" : "Show the result";
+      button.addEventListener("click", open);
+      outputs[0].before(button);
+      choices.forEach(function (choice) { offer(choice, choices, open); });
+    });
+  }
+
+  function answers(question) { // the next cells with outputs, up to the next words
+    const found = [];
+    for (let part = question.nextElementSibling; part; part = part.nextElementSibling) {
+      const cell = part.classList.contains("cell");
+      if (/^(SECTION|BLOCKQUOTE|H[1-6])$/.test(part.tagName) || (found.length && !cell)) break;
+      if (cell && !part.classList.contains("tag_solution")) {
+        found.push(...part.querySelectorAll(":scope > .cell_output"));
+      }
+    }
+    return found;
+  }
+
+  function isRight(choice) { // "* 12 <!-- right -->" in the notebook
+    return choice.dataset.right === "yes";
+  }
+
+  function offer(choice, choices, open) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "course-choice";
+    button.append(...choice.childNodes);
+    choice.append(button);
+    choice.parentNode.classList.add("course-choices");
+    button.addEventListener("click", function () {
+      button.classList.add("chosen");
+      choices.forEach(function (other) {
+        if (isRight(other)) other.firstChild.classList.add("right");
+      });
+      const known = choices.some(isRight);
+      const word = document.createElement("strong");
+      word.setAttribute("role", "status");
+      word.textContent = !known ? "" : isRight(choice) ? " Yes, as the output shows." : " Look at the output.";
+      choices.forEach(function (other) { other.firstChild.disabled = true; });
+      choice.append(word);
+      open();
+    });
+  }
+
+  function showAll() {
+    document.querySelectorAll(".course-further-fold, .course-setup").forEach(function (fold) { fold.open = true; });
+    document.querySelectorAll(".cell_output[hidden]").forEach(function (output) { output.reveal(); });
+  }
+
+  // a link to something inside what is folded or covered opens it
+  function openTarget() {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!target) return;
+    let moved = false;
+    const inside = target.tagName === "SECTION" && target.querySelector(":scope > details.course-further-fold");
+    for (let part = inside || target; part; part = part.parentElement) {
+      if (part.tagName === "DETAILS" && !part.open) moved = part.open = true;
+      if (part.hidden && part.reveal) { part.reveal(); moved = true; }
+    }
+    if (moved) target.scrollIntoView();
+  }
+
+  function badgeContents() {
+    document.querySelectorAll(".bd-sidebar-secondary a[href^='#']").forEach(function (link) {
+      const section = document.getElementById(link.getAttribute("href").slice(1));
+      const badge = section && section.querySelector(":scope > h2 > .course-badge, :scope > h3 > .course-badge");
+      const word = link.querySelector(".course-badge");
+      if (badge && !word) link.append(" ", badge.cloneNode(true));
     });
   }
 
@@ -61,11 +237,28 @@
     });
   }
 
+  // the theme's arrows in the list of pages have no name
+  function nameToggles() {
+    document.querySelectorAll("summary > .toctree-toggle").forEach(function (arrow) {
+      arrow.parentElement.setAttribute("aria-label", "Show or hide the pages of this part");
+    });
+  }
+
   // what scrolls within the page must be reachable by keyboard
   function reachScrolling() {
-    document.querySelectorAll("article table, article mjx-container").forEach(function (wide) {
+    document.querySelectorAll("article table, article mjx-container, article pre").forEach(function (wide) {
       if (wide.scrollWidth > wide.clientWidth + 1) wide.tabIndex = 0;
     });
+  }
+
+  // results of a search show words: neither TeX nor a figure's numbers
+  function readableResults() {
+    if (!window.Search || !Search.htmlToText) return;
+    const plain = Search.htmlToText.bind(Search);
+    Search.htmlToText = function (text, anchor) {
+      const formula = /<(span|div) class="math[^>]*>[\s\S]*?<\/\1>/g;
+      return plain(text.replace(/<script type="application\/json">[\s\S]*?<\/script>/g, "").replace(formula, "…"), anchor);
+    };
   }
 
   window.addEventListener("load", function () {
@@ -73,16 +266,32 @@
       field.setAttribute("aria-label", "Your answer");
     });
     const math = window.MathJax && MathJax.startup && MathJax.startup.promise;
-    Promise.resolve(math).then(reachScrolling);
+    Promise.resolve(math).then(reachScrolling).then(openTarget);
   });
   window.addEventListener("resize", reachScrolling);
+  window.addEventListener("hashchange", openTarget);
+  window.addEventListener("beforeprint", showAll);
+  document.addEventListener("click", function (event) {
+    if (event.target.closest && event.target.closest("a[href^='#']")) setTimeout(openTarget);
+  });
 
   document.addEventListener("DOMContentLoaded", function () {
-    dressQuotes();
     // Sphinx calls a bibliography a list, but its entries no list items
     document.querySelectorAll(".citation-list").forEach(function (list) { list.removeAttribute("role"); });
     nameSolutions();
-    document.querySelectorAll(".course-plotly").forEach(function (place) { near.observe(place); });
+    nameToggles();
+    readableResults();
+    if (!document.body.classList.contains("deck")) {
+      coverAnswers();
+      badgeContents();
+      foldFurther();
+    }
+    document.querySelectorAll(".course-plotly").forEach(function (place) {
+      // plotly's surfaces would hold a wheel that scrolls the page; with Ctrl it zooms
+      place.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
+      wireSlider(place);
+      near.observe(place);
+    });
     new MutationObserver(recolour).observe(document.documentElement, {attributeFilter: ["data-theme"]});
   });
 })();

@@ -1,53 +1,119 @@
-"""How many random rotations replace a symmetry? The experiment of session 1, one point of its grid at a time.
+"""How many random rotations replace a symmetry? The experiment of session 1, one point of its table each.
 
-Forces of ethanol are learnt from n geometries. The raw-coordinate network sees each of them in k random
-orientations; the others see it once. Geometries of the test are new, and stand in random orientations.
-The rule is the same for all: Adam on the mean absolute error; where the validation error has stopped falling,
-back to the best weights and on with a quarter of the learning rate; after the third quarter it ends.
-Patience matters: on many turned copies the error stands nearly still for thousands of steps, then falls on.
+Forces of ethanol are learnt from n geometries. A rung of the ladder is one message-passing network; it shares
+its weights between atoms, knows the elements and has a cutoff. From one rung to the next one thing changes:
+
+* `COORDINATES`: an edge carries its distance and direction; a force is three plain outputs. Not equivariant: the
+  symmetry has to be learnt.
+* `ARROWS`: the same edges; a force is a weighted sum of directions. Not equivariant, since the weights still
+  depend on directions.
+* `INVARIANT`: an edge carries its distance alone; a force is a weighted sum of directions. Equivariant by
+  construction.
+* `EQUIVARIANT`: atoms also hold vectors; a force is a weighted sum of directions and of the atom's vectors.
+  Equivariant by construction.
+
+All are trained by one rule: Adam on the mean length of the error, a learning rate that falls to zero along a
+cosine, and the weights that were best on the validation frames. The starting rate is the best of three for
+`COORDINATES` on turned molecules. The test geometries are new, in random orientations.
 """
 
 import copy
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
-from torch_geometric.data import Data
 
-from tutorial_utils import graphs
 from tutorial_utils.datasets import Dataset
-from tutorial_utils.nn import CoordinateMLP, EquivariantNetwork, ScalarsTimesVectors, standardise
+from tutorial_utils.nn.network import RadialBasis, envelope
 
-TEST, VALID = 300, 200  # frames; the others are there to train on
-WIDTHS, BATCH, LEARNING_RATE = (256, 256), 64, 2e-3
-CHECK = 250  # steps from one validation to the next
-PATIENCE = (12, 4, 4, 4)  # validations without progress, at each of the four learning rates
-STEPS = 40_000  # no more, even if the error still falls; PATIENT has practically no limit
-# The equivariant network learns more in a step, and a step is dearer.
-EQUIVARIANT_BATCH, EQUIVARIANT_LEARNING_RATE, EQUIVARIANT_CHECK, EQUIVARIANT_STEPS = 16, 2e-2, 50, 1500
-CUTOFF = 4.0  # Å
-COORDINATES, NEVER, PATIENT = "coordinates", "coordinates, never turned", "coordinates, without limit"
-SCALARS, EQUIVARIANT = "scalars x vectors", "equivariant"
-MODELS = (COORDINATES, NEVER, PATIENT, SCALARS, EQUIVARIANT)
+TEST, VALID = 300, 100  # frames; 1000 of the others are there to train on
+WIDTH, LAYERS, RADIAL, CUTOFF = 32, 2, 8, 4.0  # features of an atom, …, …, Å
+BATCH, STEPS, LEARNING_RATE, LOOKS = 16, 2000, 5e-3, 20  # frames, …, at the start, validations
+COORDINATES, ARROWS = "raw coordinates", "raw coordinates, forces from arrows"
+INVARIANT, EQUIVARIANT = "invariant messages", "equivariant messages"
+RUNGS = (COORDINATES, ARROWS, INVARIANT, EQUIVARIANT)
+RIDGE, KERNEL = "ridge on coordinates", "kernel ridge on coordinates"
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one training came to.
+class MessagePassing(nn.Module):
+    """Predict the forces on the atoms of molecules of one kind, by one rung of the ladder.
 
-    Attributes:
-        error: mean absolute error of a force component on the test frames, eV/Å.
-        steps: number of gradient steps.
+    With numbers h_i and vectors V_i of atom i, directions r̂_ij and functions b of the distance, a layer is
+
+        m_ij = φ(h_i, h_j, b(r_ij) [, r̂_ij]) u(r_ij),   h_i <- h_i + ψ(h_i, Σ_j m_ij [, |V_i|]),
+        [V_i <- V_i + Σ_j α(m_ij) r̂_ij + β(m_ij) V_j],
+        F_i = Σ_j γ(m_ij) r̂_ij [+ W V_i]   or   F_i = χ(h_i),
+
+    where u ends smoothly at the cutoff.
     """
 
-    error: float
-    steps: int
+    def __init__(self, rung: str, numbers: Int[Tensor, " atoms"], *, scale: float = 1.0):
+        """Build it with random weights.
+
+        Args:
+            rung: one of `RUNGS`.
+            numbers: atomic numbers of the molecule.
+            scale: a typical force component, eV/Å; predictions are multiplied by it.
+
+        Raises:
+            ValueError: for an unknown rung.
+        """
+        super().__init__()
+        if rung not in RUNGS:
+            raise ValueError(f"rung: expected one of {RUNGS}, got {rung!r}")
+        self.rung, self.scale = rung, scale
+        elements, which = torch.unique(numbers, return_inverse=True)
+        self.register_buffer("which", which, persistent=False)
+        self.embedding = nn.Embedding(len(elements), WIDTH)
+        self.basis = RadialBasis(RADIAL, CUTOFF)
+        edge = 2 * WIDTH + RADIAL + 3 * (rung in (COORDINATES, ARROWS))
+        node = WIDTH * (3 if rung == EQUIVARIANT else 2)
+        self.φ = nn.ModuleList(two_layers(edge, WIDTH) for _ in range(LAYERS))
+        self.ψ = nn.ModuleList(two_layers(node, WIDTH) for _ in range(LAYERS))
+        if rung == EQUIVARIANT:
+            self.αβ = nn.ModuleList(nn.Linear(WIDTH, 2 * WIDTH) for _ in range(LAYERS))
+            self.W = nn.Linear(WIDTH, 1, bias=False)
+        self.head = two_layers(WIDTH, 3 if rung == COORDINATES else 1)
+
+    def forward(self, pos: Float[Tensor, "frames atoms 3"]) -> Float[Tensor, "frames atoms 3"]:
+        """Predict forces, eV/Å, from positions, Å."""
+        frames, atoms, _ = pos.shape
+        pair = pos[:, None, :] - pos[:, :, None]  # (frames, i, j, 3), from atom i to atom j
+        itself = torch.eye(atoms, dtype=torch.bool)
+        r = pair.norm(dim=-1).masked_fill(itself, 2 * CUTOFF)  # an atom is not its own neighbour
+        direction = pair / r[..., None]  # (frames, i, j, 3)
+        u = envelope(r / CUTOFF)[..., None]  # (frames, i, j, 1)
+        known = [self.basis(r.flatten()).unflatten(0, r.shape)]
+        if self.rung in (COORDINATES, ARROWS):
+            known.append(direction)
+        h = self.embedding(self.which).expand(frames, -1, -1)  # (frames, atoms, WIDTH)
+        V = pos.new_zeros(frames, atoms, WIDTH, 3)
+        for layer in range(LAYERS):
+            ends = [h[:, :, None].expand(-1, -1, atoms, -1), h[:, None].expand(-1, atoms, -1, -1)]
+            message = self.φ[layer](torch.cat(ends + known, dim=-1)) * u  # (frames, i, j, WIDTH)
+            heard = [h, message.sum(dim=2) / 8**0.5]
+            if self.rung == EQUIVARIANT:
+                α, β = (self.αβ[layer](message) * u).chunk(2, dim=-1)
+                V = (
+                    V
+                    + (torch.einsum("fijw,fijx->fiwx", α, direction) + torch.einsum("fijw,fjwx->fiwx", β, V))
+                    / 8**0.5
+                )
+                heard.append((V.square().sum(dim=-1) + 1e-6).sqrt())
+            h = h + self.ψ[layer](torch.cat(heard, dim=-1))
+        if self.rung == COORDINATES:
+            return self.scale * self.head(h)
+        F = torch.einsum("fijo,fijx->fix", self.head(message) * u, direction)
+        return self.scale * (F if self.rung == INVARIANT or self.rung == ARROWS else F + self.W(V.mT)[..., 0])
+
+
+def two_layers(inputs: int, outputs: int) -> nn.Sequential:
+    """Stack two linear maps with silu between them."""
+    return nn.Sequential(nn.Linear(inputs, WIDTH), nn.SiLU(), nn.Linear(WIDTH, outputs))
 
 
 @dataclass(frozen=True)
@@ -75,17 +141,6 @@ class Frames:
         R = torch.tensor(Rotation.random(k * len(self), random_state=rng).as_matrix()).to(self.pos)
         pos, forces = (x.repeat_interleave(k, dim=0) @ R.mT for x in (self.pos, self.forces))
         return Frames(pos, forces, self.numbers)
-
-    def joined(self) -> Data:
-        """Return all frames end to end, without edges; enough for the plain models, and quickly made."""
-        return Data(pos=self.pos.flatten(end_dim=1), forces=self.forces.flatten(end_dim=1))
-
-    def graphs(self) -> list[Data]:
-        """Return a graph for each frame, edges up to `CUTOFF`, with its forces as targets."""
-        return [
-            graphs.to_graph(Atoms(self.numbers, positions), CUTOFF, atom={"forces": forces})
-            for positions, forces in zip(self.pos.numpy(), self.forces, strict=True)
-        ]
 
 
 def split(dataset: Dataset, n: int, *, seed: int) -> tuple[Frames, Frames, Frames]:
@@ -116,133 +171,93 @@ def split(dataset: Dataset, n: int, *, seed: int) -> tuple[Frames, Frames, Frame
     return frames[chosen], frames[order[TEST : TEST + VALID]], frames[order[:TEST]]
 
 
-def error(model: nn.Module, graph: Data) -> Float[Tensor, ""]:
-    """Return the mean absolute error of a force component, eV/Å."""
-    return (model(graph) - graph.forces).abs().mean()
+def error(model: nn.Module, frames: Frames) -> Float[Tensor, ""]:
+    """Return the mean length of what is missing from a force, eV/Å; no choice of axes changes it."""
+    return (model(frames.pos) - frames.forces).norm(dim=-1).mean()
 
 
-def fit(
-    model: nn.Module,
-    draw: Callable[[], Data],
-    *,
-    valid: Data,
-    learning_rate: float,
-    most: int,
-    check: int = CHECK,
-) -> int:
-    """Train by the rule above.
-
-    Args:
-        model: changed in place; ends with the weights that were best on `valid`.
-        draw: gives the next training batch.
-        valid: validation frames.
-        learning_rate: the one Adam starts with.
-        most: number of steps at which it ends in any case.
-        check: steps from one look at `valid` to the next.
-
-    Returns:
-        Number of steps.
-    """
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+def fit(model: nn.Module, seen: Frames, valid: Frames, *, steps: int = STEPS) -> None:
+    """Train by the rule above; the model ends with the weights that were best on `valid`."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     best, weights = math.inf, copy.deepcopy(model.state_dict())
-    idle, quarters = 0, 0
-    for step in range(1, most + 1):
+    for step in range(1, steps + 1):
         optimizer.zero_grad()
-        error(model, draw()).backward()
+        error(model, seen[torch.randint(len(seen), (BATCH,))]).backward()
         optimizer.step()
-        if step % check:
+        schedule.step()
+        if step % max(1, steps // LOOKS):
             continue
-        now = _error_without_gradient(model, valid)
-        idle = 0 if now < best else idle + 1
+        with torch.no_grad():
+            now = error(model, valid).item()
         if now < best:
             best, weights = now, copy.deepcopy(model.state_dict())
-        if idle == PATIENCE[quarters]:
-            model.load_state_dict(weights)
-            idle, quarters = 0, quarters + 1
-            optimizer.param_groups[0]["lr"] /= 4
-        if quarters == len(PATIENCE):
-            break
     model.load_state_dict(weights)
-    return step
 
 
-def measure(dataset: Dataset, model: str, *, n: int, k: int = 1, seed: int = 0) -> Result:
+def measure(dataset: Dataset, model: str, *, n: int, k: int = 1, seed: int = 0, steps: int = STEPS) -> float:
     """Train one model and test it on new geometries in random orientations.
 
     Args:
         dataset: ``ethanol_xtb``.
-        model: one of `MODELS`; `NEVER` is neither trained nor tested on turned molecules.
+        model: one of `RUNGS`, or `RIDGE` or `KERNEL`, regularised fits to the list of coordinates.
         n: number of training geometries.
-        k: number of random orientations in which `COORDINATES` and `PATIENT` see each of them.
+        k: number of random orientations in which it sees each of them; with 0 nothing is turned, not even the
+            test geometries, which all stand in the same orientation.
         seed: of the choice of geometries, the rotations, the batches and the initial weights.
+        steps: number of gradient steps of a network.
 
     Returns:
-        Error and number of steps.
+        Mean length of what is missing from a force on the test frames, eV/Å.
 
     Raises:
-        ValueError: for an unknown model.
+        ValueError: for an unknown model, or a negative k.
     """
-    if model not in MODELS:
-        raise ValueError(f"model: expected one of {MODELS}, got {model!r}")
+    if model not in (*RUNGS, RIDGE, KERNEL):
+        raise ValueError(f"model: expected one of {(*RUNGS, RIDGE, KERNEL)}, got {model!r}")
+    if k < 0:
+        raise ValueError(f"k: expected a number of orientations, 0 for none, got {k}")
     train, valid, test = split(dataset, n, seed=seed)
-    if model != NEVER:
+    seen = train
+    if k:
         turns = np.random.default_rng(0)
-        valid, test = valid.turned(3, turns), test.turned(3, turns)
+        valid, test = valid.turned(1, turns), test.turned(1, turns)
+        seen = train.turned(k, np.random.default_rng(seed))
     torch.manual_seed(seed)
-    if model == EQUIVARIANT:
-        return _equivariant(train, valid, test)
-    return _plain(model, train, valid, test, k=k, rng=np.random.default_rng(seed))
+    if model in RUNGS:
+        network = MessagePassing(model, train.numbers, scale=train.forces.abs().mean().item())
+        fit(network, seen, valid, steps=steps)
+        with torch.no_grad():
+            return error(network, test).item()
+    return ridge(seen, valid, test, gaussian=model == KERNEL)
 
 
-def _plain(
-    model: str, train: Frames, valid: Frames, test: Frames, *, k: int, rng: np.random.Generator
-) -> Result:
-    """Train and test a model that needs no edges."""
-    atoms = len(train.numbers)
-    if model == SCALARS:
-        network: CoordinateMLP | ScalarsTimesVectors = ScalarsTimesVectors(atoms, per="atom", hidden=WIDTHS)
-    else:
-        network = CoordinateMLP(atoms, 3, per="atom", hidden=WIDTHS)
-    seen = train.turned(k, rng) if model in (COORDINATES, PATIENT) else train
-    standardise(network, seen.joined())
+def ridge(seen: Frames, valid: Frames, test: Frames, *, gaussian: bool) -> float:
+    """Fit forces to the list of coordinates, by ridge or kernel ridge regression.
 
-    def draw() -> Data:
-        return seen[torch.randint(len(seen), (BATCH,))].joined()
-
-    most = 100 * STEPS if model == PATIENT else STEPS
-    steps = fit(network, draw, valid=valid.joined(), learning_rate=LEARNING_RATE, most=most)
-    return Result(_error_without_gradient(network, test.joined()), steps)
-
-
-def _equivariant(train: Frames, valid: Frames, test: Frames) -> Result:
-    """Train and test the equivariant network, on training frames as they are."""
-    network = EquivariantNetwork(["H", "C", "O"], "1o", per="atom", cutoff=CUTOFF)
-    seen = train.graphs()
-
-    def draw() -> Data:
-        return graphs.batch([seen[i] for i in torch.randint(len(seen), (EQUIVARIANT_BATCH,))])
-
-    few = graphs.batch(valid[:100].graphs())  # dear to look at, and its errors differ little
-    rate, check, most = EQUIVARIANT_LEARNING_RATE, EQUIVARIANT_CHECK, EQUIVARIANT_STEPS
-    steps = fit(network, draw, valid=few, learning_rate=rate, check=check, most=most)
-    return Result(_error_without_gradient(network, graphs.batch(test.graphs())), steps)
-
-
-def _error_without_gradient(model: nn.Module, graph: Data) -> float:
-    with torch.no_grad():
-        return error(model, graph).item()
-
-
-def orientations(resolution: float) -> float:
-    """Count the cells that the space of rotations falls into, at a given angular resolution.
-
-    Three numbers make a rotation. Measured so that a small rotation by δ has the length δ, all rotations
-    together have the volume 8π², and a cell has δ³.
-
-    Args:
-        resolution: edge δ of a cell, degrees.
+    The penalty, and the width of the Gaussian kernel, are those with the smallest error on `valid`.
 
     Returns:
-        8π²/δ³, with δ in radians.
+        Mean length of what is missing from a force on `test`, eV/Å.
     """
-    return 8 * math.pi**2 / math.radians(resolution) ** 3
+    X, V, T = ((f.pos - f.pos.mean(dim=1, keepdim=True)).flatten(1).double() for f in (seen, valid, test))
+    mean, F = seen.forces.double().mean(dim=0), seen.forces.double()
+    best = (math.inf, math.inf)
+    spread = X.var(dim=0).sum().sqrt()
+    for width in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2) if gaussian else (0.0,):
+
+        def kernel(A: Tensor, width: float = width) -> Tensor:
+            if gaussian:
+                return (-torch.cdist(A, X).square() / (2 * (width * spread) ** 2)).exp()
+            return (A - X.mean(dim=0)) @ (X - X.mean(dim=0)).T / spread**2
+
+        values, vectors = torch.linalg.eigh(kernel(X))
+        projected = vectors.T @ (F - mean).flatten(1)
+        for penalty in 10.0 ** torch.arange(-8, 2):
+            weights = vectors @ (projected / (values.clamp(min=0) + penalty)[:, None])
+            errors = [
+                ((kernel(A) @ weights).view_as(f.forces) + mean - f.forces).norm(dim=-1).mean().item()
+                for A, f in ((V, valid), (T, test))
+            ]
+            best = min(best, (errors[0], errors[1]))
+    return best[1]

@@ -1,7 +1,8 @@
-"""How the book shows stored plotly figures, and the package's docstrings.
+"""How the book shows notebooks, and the package's docstrings.
 
 A figure becomes a named place with its alternative text and its data (an entry point of myst_nb), which
-book/_static/offline.js draws in the reader's browser. Docstrings are read as plain text (a Sphinx extension).
+book/_static/offline.js draws in the reader's browser. Pages are dressed: captions, anchors, badges, boxes.
+Docstrings are read as plain text (a Sphinx extension).
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup, Comment
 from docutils import nodes
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
@@ -45,19 +47,41 @@ def figure_html(figure: dict[str, Any]) -> str:
         figure: plotly's dictionary; `layout.meta.alt` holds the alternative text.
 
     Returns:
-        A named image for screen readers, its height reserved, and the data beside it.
+        A named image for screen readers, its height reserved, the data beside it, and the browser's own
+        slider in the place of plotly's.
     """
-    layout = figure.get("layout", {})
+    layout = dict(figure.get("layout", {}))
     alt = layout.get("meta", {}).get("alt", "Figure")
+    sliders = layout.pop("sliders", [])
+    layout.pop("updatemenus", None)
     height = layout.get("height") or layout.get("template", {}).get("layout", {}).get("height", 400)
-    data = json.dumps(figure, ensure_ascii=False, separators=(",", ":"))
-    name = "figure-" + hashlib.sha256(data.encode()).hexdigest()[:12]
+    if sliders:  # without the room that `slider` made below the axes
+        height -= max(0, layout.get("margin", {}).get("b", 50) - 50)
+        layout["margin"] = {**layout.get("margin", {}), "b": 50}
+        layout["height"] = height
+    data = json.dumps({**figure, "layout": layout}, ensure_ascii=False, separators=(",", ":"))
+    name = "data-" + hashlib.sha256(data.encode()).hexdigest()[:12]
     text = data.replace("</", r"<\/")
     return (
         f'<div class="course-figure">'
         f'<div class="course-plotly" id="{name}" role="img" aria-label="{html.escape(alt)}" '
         f'style="height:{height}px"></div>'
-        f'<script type="application/json">{text}</script></div>'
+        f'<script type="application/json">{text}</script>{"".join(map(_slider, sliders))}</div>'
+    )
+
+
+def _slider(slider: dict[str, Any]) -> str:
+    """Write a slider that keys reach, hidden where no script runs."""
+    now = slider.get("currentvalue", {})
+    label = html.escape(now.get("prefix", "").rstrip(": ") or "frame")
+    names = [f"{step['label']}{now.get('suffix', '')}" for step in slider["steps"]]
+    active = slider.get("active", 0)
+    listed = html.escape(json.dumps(names, ensure_ascii=False))
+    return (
+        f'<label class="course-slider" hidden>{label}: <output>{html.escape(names[active])}</output>'
+        f'<input type="range" min="0" max="{len(names) - 1}" value="{active}" aria-label="{label}" '
+        f'aria-valuetext="{html.escape(names[active])}" data-names="{listed}"></label>'
+        f'<button class="course-play" type="button" hidden>&#9654;&#65038; play</button>'
     )
 
 
@@ -73,7 +97,9 @@ def setup(app: Any) -> dict[str, bool]:
     # before napoleon (500), which finds the sections and adds reStructuredText of its own
     app.connect("autodoc-process-docstring", _escape, priority=400)
     app.connect("html-page-context", _drop_thebe, priority=900)
-    app.connect("build-finished", _drop_font_preloads)
+    app.connect("html-page-context", _name_page, priority=900)
+    app.connect("html-page-context", _dress_page, priority=900)
+    app.connect("build-finished", _lighten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -84,13 +110,142 @@ def _drop_thebe(app: Any, page: str, template: str, context: dict[str, Any], doc
     context["script_files"] = [s for s, name in zip(scripts, names, strict=True) if "thebe" not in name]
 
 
-def _drop_font_preloads(app: Any, exception: Exception | None) -> None:
-    """Leave out the theme's font hints: a browser that reads the book from a folder refuses them."""
+def _lighten(app: Any, exception: Exception | None) -> None:
+    """Leave out font hints, which a browser refuses in a folder, the second set of icons, a doubled title."""
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         shorter = re.sub(r'<link rel="preload" as="font"[^>]*>\n?', "", text)
+        shorter = re.sub(r"<title>(.+?) &#8212; \1</title>", r"<title>\1</title>", shorter)
+        shorter = re.sub(r'<script src="[^"]*fontawesome[^"]*"></script>\n?', "", shorter)
+        shorter = re.sub(
+            r'<link rel="preload" as="script" href="[^"]*fontawesome[^"]*"[^>]*>\n?', "", shorter
+        )
         if shorter != text:
             page.write_text(shorter, encoding="utf-8")
+
+
+def _name_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Give a page its description."""
+    text = " ".join(BeautifulSoup(context.get("body", ""), "html.parser").stripped_strings)
+    words = re.sub(r"\s+", " ", text)[:160].rsplit(" ", 1)[0]
+    tags = {"name": "description", "property": "og:description"}
+    for kind, name in tags.items():
+        context["metatags"] = context.get("metatags", "") + (
+            f'<meta {kind}="{name}" content="{html.escape(words)}">'
+        )
+
+
+def _dress_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Add what a notebook's plain Markdown does not say to the book: `dressed`."""
+    if doctree is not None and context.get("body"):
+        number = re.match(r"notebooks/0*(\d+)_", page)
+        context["body"] = dressed(context["body"], number[1] if number else "")
+
+
+def dressed(body: str, session: str = "") -> str:
+    """Add captions, anchors, badges and boxes to a page.
+
+    Args:
+        body: HTML of the page.
+        session: number of the session; "" on other pages.
+
+    Returns:
+        The same page: each figure with a numbered caption, each figure, exercise and pitfall with an anchor
+        that stays (#figure-3, #exercise-1-2, #pitfall-2), sections marked as core or going further.
+    """
+    soup: Any = BeautifulSoup(body, "html.parser")
+    for number, figure in enumerate(soup.select(".course-figure, .course-structure"), start=1):
+        _caption(soup, figure, f"{session}.{number}" if session else f"{number}", number)
+    _boxes(soup)
+    for start in soup.select("h2, h3, h4, p > strong:first-child"):
+        found = re.match(r"Exercise (\d+)\.(\d+)", start.get_text())
+        if found:
+            _anchor(soup, start, f"exercise-{found[1]}-{found[2]}")
+    if session:
+        _badges(soup)
+        _fold_setup(soup)
+    for text in soup.select(".cell_output pre"):
+        for part in text.find_all(string=re.compile("live run within")):
+            marked = re.sub(
+                r"(\(live run within [^)]*\))", r'<span class="course-live">\1</span>', html.escape(part)
+            )
+            part.replace_with(BeautifulSoup(marked, "html.parser"))
+    return str(soup)
+
+
+def _anchor(soup: Any, place: Any, name: str) -> None:
+    if not soup.find(id=name):
+        place.insert_before(soup.new_tag("span", id=name, attrs={"class": "course-anchor"}))
+
+
+def _caption(soup: Any, figure: Any, label: str, number: int) -> None:
+    named = figure.select_one("[role=img], img")
+    text = (named.get("aria-label") or named.get("alt") or "") if named else ""
+    _anchor(soup, figure, f"figure-{number}")
+    # a screen reader has heard the sentence already, as the figure's name
+    caption = soup.new_tag("p", attrs={"class": "course-caption", "aria-hidden": "true"})
+    word = soup.new_tag("strong")
+    word.string = f"Figure {label}"
+    caption.extend([word, f" · {text}"])
+    figure.append(caption)
+
+
+def _boxes(soup: Any) -> None:
+    """Let "> **Pitfall.** …" be a box of its kind, and mark the right choices of a prediction."""
+    pitfalls = 0
+    for quote in soup.find_all("blockquote"):
+        word = quote.select_one("p:first-child > strong:first-child")
+        if not word:
+            continue
+        kind = re.sub(r"[^a-z]+", "-", word.get_text().lower()).strip("-")
+        quote["class"] = ["box", f"box-{kind}"]
+        if kind == "pitfall":
+            pitfalls += 1
+            _anchor(soup, quote, f"pitfall-{pitfalls}")
+        for remark in quote.find_all(
+            string=lambda text: isinstance(text, Comment) and text.strip() == "right"
+        ):
+            choice = remark.find_parent("li")
+            if choice:
+                choice["data-right"] = "yes"
+            remark.extract()
+
+
+def _badges(soup: Any) -> None:
+    """Say of each numbered section whether it is core or goes further."""
+    for heading in soup.find_all(["h2", "h3"]):
+        text, section = heading.get_text(), heading.parent
+        further = "Going further" in text
+        if further and section.name == "section":
+            section["class"] = [*section.get("class", []), "course-further"]
+        core = heading.name == "h2" and re.match(r"\d+ · ", text) and "Failure gallery" not in text
+        if further or (core and "Bring your own" not in text):
+            badge = soup.new_tag("span", attrs={"class": "course-badge" + " further" * further})
+            badge.string = "further" if further else "core"
+            heading.extend([" ", badge])
+
+
+def _fold_setup(soup: Any) -> None:
+    """Put the set-up, and the imports below it, behind one line."""
+    first = soup.select_one(".tag_setup")
+    if not first:
+        return
+    fold, summary = soup.new_tag("details", attrs={"class": "course-setup"}), soup.new_tag("summary")
+    summary.string = "Set-up: imports, seeds, the list of exercises"
+    first.insert_before(fold)
+    following = first.find_next_sibling()
+    fold.extend([summary, first])
+    code = (
+        following.select_one(".cell_input pre")
+        if following and "cell" in following.get("class", [])
+        else None
+    )
+    if (
+        code
+        and code.get_text().lstrip().startswith(("import ", "from "))
+        and not following.select(".cell_output")
+    ):
+        fold.append(following)
 
 
 def _escape(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -52,13 +52,6 @@ COULOMB = units.Hartree * units.Bohr  # e²/(4πε₀) in eV·Å: 14.4
 
 SENDER, CENTRE = 0, 1  # rows of edge_index
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy, as in ASE
-POLAR_AXIS = 1  # y
-NORMALISATION = "component"  # of spherical harmonics, as e3nn.o3.spherical_harmonics takes it
-
-
-def natural_parity(l: int) -> str:
-    """Return the parity of the spherical harmonics of degree l: (-1)^l, as "e" or "o"."""
-    return "eo"[l % 2]
 
 
 def cartesian(

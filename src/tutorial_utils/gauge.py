@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tutorial_utils.symmetry import Law
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lattice:
     """Sites joined by links that carry phases; leading axes of `phases` are a batch of fields.
 

@@ -24,6 +24,7 @@ from tutorial_utils import graphs, training
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.nn import EquivariantNetwork
 from tutorial_utils.nn.baselines import perceptron
+from tutorial_utils.nn.network import pool
 
 ELEMENTS = ("H", "C", "N", "O", "S")
 IRREPS = o3.Irreps("1o+0e+2e")
@@ -57,7 +58,7 @@ class Coordinates(nn.Module):
         """Predict the nine targets."""
         kinds = one_hot(graph.atomic_numbers)
         table = graph.pos.new_zeros(graph.num_graphs, LARGEST, 3 + len(ELEMENTS))
-        place = torch.arange(len(graph.pos)) - graph.ptr[graph.batch]
+        place = torch.arange(len(graph.pos), device=graph.pos.device) - graph.ptr[graph.batch]
         table[graph.batch, place] = torch.cat([centred(graph), kinds], dim=1)
         return self.mlp(table.flatten(start_dim=1))
 
@@ -267,7 +268,7 @@ def weights(model: str) -> int:
 
 def one_hot(numbers: Tensor) -> Float[Tensor, "atoms elements"]:
     """Mark each atom's element."""
-    known = torch.tensor([Atoms(symbol).numbers[0] for symbol in ELEMENTS])
+    known = torch.tensor([Atoms(symbol).numbers[0] for symbol in ELEMENTS], device=numbers.device)
     return (numbers[:, None] == known).to(torch.get_default_dtype())
 
 
@@ -279,7 +280,7 @@ def centred(graph: Batch) -> Float[Tensor, "atoms 3"]:
 
 def total(x: Float[Tensor, "atoms d"], graph: Batch) -> Float[Tensor, "graphs d"]:
     """Add up the atoms of each molecule."""
-    return x.new_zeros(graph.num_graphs, x.shape[1]).index_add(0, graph.batch, x)
+    return pool(x, graph, "sum")
 
 
 def _parts(y: Float[Tensor, "graphs 9"]) -> list[tuple[Tensor, int]]:

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
-from tqdm.auto import tqdm
+from tqdm import tqdm
+
+from tutorial_utils.graphs import follow
 
 Loss = Callable[[Any, Batch], Tensor]  # of a model and a batch
 
@@ -57,7 +59,7 @@ def fit(
     """Train a model with AdamW; at the end it is in eval mode and holds its best weights on `valid`.
 
     Args:
-        model: changed in place; batches go to the device of its parameters, dtypes stay as they are.
+        model: changed in place; batches follow the device and dtype of its parameters.
         loss: `loss(model, batch)` gives a scalar, a mean over the batch.
         train: training graphs, shuffled anew in each epoch.
         valid: validation graphs, their loss picks the best epoch; if empty, the last weights stay.
@@ -80,7 +82,7 @@ def fit(
 
     Raises:
         ValueError: if there is nothing to train on, or nothing to be patient about.
-        FloatingPointError: if the loss is no longer finite.
+        FloatingPointError: if the loss is no longer finite, or has never been on `valid`.
     """
     steps_left = epochs * len(train) if max_steps is None else max_steps  # more than enough, or as told
     _check(train=train, valid=valid, epochs=epochs, max_steps=steps_left, patience=patience)
@@ -93,20 +95,24 @@ def fit(
     watched = copy.deepcopy(model) if average else model
     schedule = _cosine(optimizer, min(steps_left, epochs * len(batches)), decay)
     history = History(train=[], valid=[], best_epoch=0)
-    with tqdm(total=epochs, disable=quiet or not _somebody_watches(), leave=False, unit="epoch") as bar:
+    # plain text: a widget would stand in the saved notebook as an error
+    look = {"leave": False, "unit": "epoch", "file": sys.stdout}
+    with tqdm(total=epochs, disable=quiet or not _somebody_watches(), **look) as bar:
         for epoch in range(epochs):
             some = islice(batches, steps_left)
             history.train.append(_train_epoch(model, loss, some, schedule, watched, average))
             steps_left -= len(batches)
             if valid:
                 history.valid.append(_mean_loss(watched, loss, valid_batches))
-            best_epoch = history.valid.index(min(history.valid)) if valid else epoch
+            best_epoch = _best(history.valid) if valid else epoch
             if best_epoch == epoch:
                 best_weights = copy.deepcopy(watched.state_dict())
             bar.set_postfix_str(_progress(history), refresh=False)
             bar.update()
             if steps_left <= 0 or (patience is not None and epoch - best_epoch >= patience):
                 break
+    if valid and not math.isfinite(history.valid[best_epoch]):
+        raise FloatingPointError("the loss on valid was never finite: look for NaN in its targets")
     # the copy of an e3nn module has constants that the module itself does not list
     model.load_state_dict({name: best_weights[name] for name in model.state_dict()})
     model.eval()
@@ -118,7 +124,7 @@ def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
 
     Args:
         path: file to write, by custom with the ending .pt.
-        model: its state_dict is saved, not its code.
+        model: its state_dict is saved, not its code; and its ``recipe``, if it has one, for `nn.load`.
         metadata: numbers, strings, tensors, and lists or dicts of these.
 
     Raises:
@@ -127,7 +133,8 @@ def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        torch.save({"weights": model.state_dict(), "metadata": metadata}, temporary)
+        recipe = getattr(model, "recipe", None)
+        torch.save({"weights": model.state_dict(), "recipe": recipe, "metadata": metadata}, temporary)
         torch.load(temporary, weights_only=True)
         os.replace(temporary, path)
     except UnpicklingError as reason:
@@ -144,18 +151,32 @@ def load(path: str | Path, model: nn.Module) -> dict[str, Any]:
     Raises:
         ValueError: if the file is no checkpoint, or of another architecture.
     """
+    stored = read(path, device=_device(model))
+    try:
+        model.load_state_dict(stored["weights"])
+    except RuntimeError as reason:  # torch lists the missing, unexpected and misshapen weights
+        raise ValueError(f"model: not built like the one saved in {path}. {reason}") from reason
+    return stored["metadata"]
+
+
+def read(path: str | Path, *, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Return what `save` wrote: weights, metadata, and recipe (None in older files).
+
+    Raises:
+        ValueError: if the file is no checkpoint.
+    """
     if not Path(path).is_file():
         raise ValueError(f"path: there is no checkpoint {path}; train first, then training.save(path, model)")
     try:
-        stored = torch.load(path, weights_only=True, map_location=_device(model))
-        weights, metadata = stored["weights"], stored["metadata"]
+        stored = torch.load(path, weights_only=True, map_location=device)
+        return {"recipe": None} | {name: stored[name] for name in ("weights", "metadata")} | stored
     except (UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as reason:
         raise ValueError(f"path: {path} is not a checkpoint written whole by training.save") from reason
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as reason:  # torch lists the missing, unexpected and misshapen weights
-        raise ValueError(f"model: not built like the one saved in {path}. {reason}") from reason
-    return metadata
+
+
+def _best(losses: Sequence[float]) -> int:
+    """Return the epoch of the smallest loss; one that is not finite is never the smallest."""
+    return min(range(len(losses)), key=lambda n: losses[n] if math.isfinite(losses[n]) else math.inf)
 
 
 def _cosine(optimizer: torch.optim.Optimizer, steps: int, decay: float) -> LambdaLR:
@@ -172,11 +193,10 @@ def _train_epoch(
     average: float,
 ) -> float:
     model.train()
-    device = _device(model)
     total, graphs = 0.0, 0
-    for batch in batches:
+    for batch in (follow(batch, model) for batch in batches):
         schedule.optimizer.zero_grad()
-        value = loss(model, batch.to(device))
+        value = loss(model, batch)
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss became {value.item()}: try a smaller learning_rate, "
@@ -205,11 +225,10 @@ def _follow(watched: nn.Module, model: nn.Module, average: float) -> None:
 
 def _mean_loss(model: nn.Module, loss: Loss, batches: Iterable[Batch]) -> float:
     model.eval()
-    device = _device(model)
     total, graphs = 0.0, 0
-    for batch in batches:
+    for batch in (follow(batch, model) for batch in batches):
         # no torch.no_grad(): a loss on forces differentiates the energy
-        total += loss(model, batch.to(device)).item() * batch.num_graphs
+        total += loss(model, batch).item() * batch.num_graphs
         graphs += batch.num_graphs
     return total / graphs
 

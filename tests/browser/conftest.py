@@ -19,7 +19,7 @@ FLAGS = (
 )
 PAGES = sorted(
     path.relative_to(BOOK).as_posix()
-    for folder in ("book", "notebooks")
+    for folder in ("book", "book/api", "notebooks")
     for path in (BOOK / folder).glob("*.html")
 )
 LOOKS = {"light": ("light", 1280), "dark-phone": ("dark", 380)}
@@ -85,10 +85,23 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=program, args=FLAGS.split())
 
 
+# Keeps every WebGL view that a page asks for, so that those alive can be counted.
+COUNT_VIEWS = """
+window.webglViews = [];
+const ask = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  const view = ask.call(this, kind, ...rest);
+  if (view && kind.includes("webgl") && !window.webglViews.includes(view)) window.webglViews.push(view);
+  return view;
+};
+"""
+
+
 def open_page(browser: Browser, address: str, path: str, scheme: str = "light", width: int = 1280) -> Visit:
     """Open one page of the book, guarded."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.set_default_timeout(120_000)  # ms: the machine may be busy with other tests
+    context.add_init_script(COUNT_VIEWS)
     visit = Visit(context.new_page(), address)
     visit.watch()
     visit.page.goto(address + path, wait_until="load")

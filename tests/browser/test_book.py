@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 
 FIGURES = ".course-plotly"
 STRUCTURES = "[data-structure]"
+ALIVE = "window.webglViews.filter(view => !view.isContextLost()).length"
 
 
 def each(places: Locator) -> list[Locator]:
@@ -18,8 +19,9 @@ def each(places: Locator) -> list[Locator]:
 
 
 def unfold(visit) -> None:
-    """Open every hint and every solution."""
+    """Open every hint, every solution and every section, uncover every answer."""
     visit.page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    visit.page.evaluate("document.querySelectorAll('.cell_output[hidden]').forEach(o => o.reveal())")
 
 
 def drawn(place: Locator) -> Locator:
@@ -38,13 +40,15 @@ def moves(before: Picture, look: Callable[[], Picture]) -> bool:
     return False
 
 
-def slide(visit, figure: Locator, slider: Locator, share: float) -> Callable[[], Picture]:
-    """Click at a share of the slider's length; return how to look at the figure without its slider."""
-    figure.scroll_into_view_if_needed()
-    rail = slider.locator(".slider-rail-rect").bounding_box()
-    visit.page.mouse.click(rail["x"] + share * rail["width"], rail["y"] + rail["height"] / 2)
-    above = int(slider.bounding_box()["y"] - figure.bounding_box()["y"])
-    return lambda: picture(figure)[:above]
+def test_predictions_cover_their_answers(visit):
+    questions = visit.page.locator("blockquote.box-predict-then-run:visible")
+    covers = visit.page.locator(".course-reveal:visible")
+    if not questions.count() or not visit.page.locator(".cell_output").count():
+        return  # a page without code only explains the sign
+    hidden = visit.page.locator(".cell_output[hidden]").count()
+    assert 0 < covers.count() <= questions.count()
+    covers.first.click()
+    assert visit.page.locator(".cell_output[hidden]").count() < hidden
 
 
 def test_solutions_and_hints_fold_and_unfold(visit):
@@ -86,16 +90,17 @@ def test_structures_are_painted_and_named(visit):
         assert differing(picture(canvas)) > 0.01, box.locator("img").get_attribute("alt")
 
 
-def test_sliders_of_figures_move(visit):
+def test_sliders_of_figures_move_by_keyboard(visit):
     unfold(visit)
-    for figure in each(visit.page.locator(FIGURES)):
-        sliders = figure.locator(".slider-container")
-        drawn(figure)
-        for slider in each(sliders):
-            look = slide(visit, figure, slider, 0.02)
-            visit.page.wait_for_timeout(300)
-            first = look()
-            assert moves(first, slide(visit, figure, slider, 0.6)), figure.get_attribute("aria-label")
+    assert visit.page.locator(".slider-container").count() == 0  # plotly's own, which no key reaches
+    for knob in each(visit.page.locator(".course-slider input")):
+        figure = drawn(knob.locator("xpath=ancestor::*[@class='course-figure']").locator(FIGURES))
+        knob.press("Home")
+        visit.page.wait_for_timeout(300)
+        before = picture(figure)
+        knob.press("PageDown" if int(knob.get_attribute("max")) < 2 else "End")
+        knob.press("ArrowLeft" if int(knob.get_attribute("max")) > 1 else "End")
+        assert moves(before, lambda figure=figure: picture(figure)), figure.get_attribute("aria-label")
 
 
 def test_sliders_of_structures_move(visit):
@@ -108,6 +113,13 @@ def test_sliders_of_structures_move(visit):
         middle = int(knob.get_attribute("max")) // 2 + 1
         knob.evaluate(f"k => {{ k.value = {middle}; k.dispatchEvent(new Event('input')); }}")
         assert moves(before, lambda box=box: picture(box)), knob.get_attribute("aria-label")
+
+
+def test_few_webgl_views_are_alive(visit):
+    unfold(visit)
+    for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}")):
+        drawn(place)
+        assert visit.page.evaluate(ALIVE) <= 8
 
 
 def test_a_wheel_over_a_figure_scrolls_the_page(visit):

@@ -1,9 +1,11 @@
-"""The book where something is missing: a server, WebGL, a script."""
+"""The book where something is missing: a server, WebGL, a script, a mouse."""
 
 import pytest
 from conftest import BOOK, PAGES, open_page
 from painted import differing, picture
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
+
+SESSIONS = [page for page in PAGES if page.startswith("notebooks/")]
 
 
 def with_structures() -> list[str]:
@@ -47,3 +49,52 @@ def test_a_picture_stands_in(browser: Browser, address, missing):
     expect(still).to_be_visible()
     assert differing(picture(still)) > 0.01
     context.close()
+
+
+def test_without_scripts_everything_is_shown(browser: Browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + SESSIONS[0])
+    assert page.locator(".cell_output[hidden], .course-reveal, .course-further-fold").count() == 0
+    assert page.locator("section.course-further .cell").last.is_visible()
+    assert page.locator(".course-caption").first.is_visible()
+    context.close()
+
+
+def swipe(page: Page, x: float, y: float) -> float:
+    """Move a finger up by 150 px; return how far the page went."""
+    finger, before = page.context.new_cdp_session(page), page.evaluate("scrollY")
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
+    for step in range(1, 11):
+        point = {"x": x, "y": y - 15 * step}
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        page.wait_for_timeout(20)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(400)
+    return page.evaluate("scrollY") - before
+
+
+def test_a_finger_that_starts_on_a_figure_scrolls_the_page(browser: Browser, address):
+    """A flat figure and a solid one."""
+    context = browser.new_context(viewport={"width": 380, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    for session in (SESSIONS[0], SESSIONS[3]):
+        page.goto(address + session)
+        page.evaluate("document.querySelectorAll('.cell_output[hidden]').forEach(o => o.reveal())")
+        figure = page.locator(".course-plotly:visible").first
+        figure.scroll_into_view_if_needed()
+        expect(figure).to_have_attribute("data-drawn", "yes", timeout=120_000)
+        box = figure.bounding_box()
+        assert swipe(page, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) > 80, session
+    context.close()
+
+
+def test_a_link_opens_what_it_points_to(browser: Browser, address):
+    page = browser.new_page()
+    page.goto(address + SESSIONS[0])
+    inside = page.locator("details.course-further-fold .course-anchor").last
+    name = inside.get_attribute("id")
+    page.goto(f"{address}{SESSIONS[0]}#{name}")
+    page.reload()
+    expect(page.locator(f"#{name} + *")).to_be_visible()
+    page.close()

@@ -1,5 +1,6 @@
 """From a card to structures and arrays; the checksum is looked at before anything is read."""
 
+import errno
 import hashlib
 import json
 import os
@@ -21,6 +22,10 @@ from tutorial_utils.datasets.registry import card
 BUNDLED = Path(__file__).parent / "bundled"
 RETRIES = 2  # further attempts of a download, before it is given up
 TIMEOUT = 30  # seconds without an answer
+# What the system says of a folder that cannot be written to, or is full.
+NO_ROOM = {
+    getattr(errno, name) for name in ["EACCES", "EPERM", "EROFS", "ENOSPC", "ENOTDIR", "EEXIST", "ENOENT"]
+}
 
 
 class DatasetError(RuntimeError):
@@ -82,7 +87,7 @@ def load(name: str, *, path: str | Path | None = None) -> Dataset:
         file = fetch(wanted, download_folder())
     dataset = read_file(wanted, file)
     if wanted.split:
-        dataset.arrays["split"] = _split(wanted, dataset["row"], None if path is None else file.parent)
+        dataset.arrays["split"] = _split(wanted, dataset["row"], file)
     return dataset
 
 
@@ -100,11 +105,19 @@ def bundled(wanted: Card, folder: Path) -> Path:
     return _verified(wanted, folder / wanted.file, cure=cure)
 
 
-def fetch(wanted: Card, folder: Path) -> Path:
+def fetch(wanted: Card, folder: Path, *, offline: str | None = None) -> Path:
     """Return the path of a published file in folder; download it unless it lies there whole.
 
     pooch writes to a temporary name, compares checksums, and only then gives the file its name:
     a broken download leaves nothing behind, and a damaged file in the folder is replaced.
+
+    Args:
+        wanted: card of the file.
+        folder: where downloads are kept.
+        offline: what to do with a file that was fetched by other means, for the message of a failure.
+
+    Raises:
+        DatasetError: if the file is out of reach or damaged, or the folder cannot be written to.
     """
     pooch.get_logger().setLevel("WARNING")
     store = pooch.create(
@@ -117,29 +130,36 @@ def fetch(wanted: Card, folder: Path) -> Path:
     try:
         return Path(store.fetch(wanted.file, downloader=pooch.HTTPDownloader(timeout=TIMEOUT)))
     except (OSError, ValueError) as reason:  # network: OSError; checksum: ValueError
+        if getattr(reason, "errno", None) in NO_ROOM:
+            raise DatasetError(
+                f"{wanted.name}: {wanted.file} cannot be written to the folder {folder}: {reason}\n"
+                "To cure it: make room there, or set the environment variable TUTORIAL_UTILS_DATA to a "
+                "folder that you can write to."
+            ) from reason
+        use = offline or f'call datasets.load("{wanted.name}", path="where/it/lies/{wanted.file}")'
         raise DatasetError(
             f"{wanted.name}: the download from {wanted.url} failed ({RETRIES + 1} attempts): {reason}\n"
             "Nothing was left half-written. Try again when the network is better; or fetch the file with a "
-            "browser or on another machine and call "
-            f'datasets.load("{wanted.name}", path="where/it/lies/{wanted.file}").'
+            f"browser or on another machine and {use}."
         ) from reason
 
 
-def _split(wanted: Card, rows: np.ndarray, folder: Path | None) -> np.ndarray:
+def _split(wanted: Card, rows: np.ndarray, table: Path) -> np.ndarray:
     """Return the part of the official split that each row belongs to.
 
     Args:
         wanted: card with a split.
         rows: row numbers (rows,).
-        folder: where files of the split may lie; what is not there is downloaded.
+        table: the file itself; files of the split may lie beside it, what is not there is downloaded.
     """
     parts = np.full(len(rows), "test")
     for part, (url, sha256) in wanted.split.items():
         source = replace(wanted, file=url.rsplit("/", 1)[1], url=url, sha256=sha256)
-        if folder is not None and (folder / source.file).is_file():
-            file = _verified(source, folder / source.file, cure=f"take the file from {url} again")
+        beside = table.with_name(source.file)
+        if beside.is_file():
+            file = _verified(source, beside, cure=f"take the file from {url} again")
         else:
-            file = fetch(source, download_folder())
+            file = fetch(source, download_folder(), offline=f"lay it beside {table}, as {source.file}")
         parts = np.where(np.isin(rows, np.loadtxt(file, dtype=int, ndmin=1)), part, parts)
     return parts
 
@@ -164,7 +184,7 @@ def read_file(wanted: Card, path: Path) -> Dataset:
     Raises:
         DatasetError: if arrays are missing, unknown, of different lengths, or not finite.
     """
-    structures, arrays = _READERS[path.suffix](path)
+    structures, arrays = _READERS[Path(wanted.file).suffix](path)  # a copy may have any name
     lengths = {name: len(array) for name, array in arrays.items()}
     if structures:
         lengths["positions"] = len(structures)

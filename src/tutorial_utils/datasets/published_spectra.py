@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
-LAST_ROW = 1521  # of the published set; what its file holds beyond comes from elsewhere, in another format
+LAST_ROW = 1521  # of the published set
 FREQUENCIES = np.arange(0.0, 1001.0, 20.0)  # 1/cm, of the 51 numbers of a spectrum
 COLUMNS = ("", "structure", "phfreq", "phdos")
 
 
 def read_spectra(path: str | Path) -> tuple[list[Atoms], dict[str, np.ndarray]]:
-    """Read crystals and their densities of states; rows beyond `LAST_ROW` are refused with a warning.
+    """Read crystals and their densities of states; rows of a foreign set are refused with a warning.
+
+    The published file holds 83 rows of another set behind its own. Their numbers start again at 0, so a row
+    number that was there before is where the foreign ones begin.
 
     Args:
         path: CSV with the columns of `COLUMNS`: row number, structure as a dictionary (numbers, positions
@@ -26,19 +29,15 @@ def read_spectra(path: str | Path) -> tuple[list[Atoms], dict[str, np.ndarray]]:
         whose density of states is blank is kept, its ``dos`` is NaN.
 
     Raises:
-        ValueError: for other columns, or for a row that is not as described; the message names the row.
+        ValueError: for a file that is no such table, or a row that is not as described; the message names
+            the row.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"path: expected the columns {COLUMNS} in {path}, got {reader.fieldnames}")
-        lines = [(_row_number(line[""], path), line) for line in reader]
-    own = [(row, line) for row, line in lines if row <= LAST_ROW]
+    lines = _lines(path)
+    own = _own(lines)
     if len(own) < len(lines):
         warnings.warn(
-            f"{path}: {len(lines) - len(own)} rows after {LAST_ROW} are refused: they do not belong to the "
-            "published set and are written in another format",
+            f"{path}: {len(lines) - len(own)} rows are refused: they do not belong to the published set of "
+            f"rows 0 to {LAST_ROW}, their numbers lie beyond it or start again",
             stacklevel=2,
         )
     structures, spectra = [], []
@@ -46,10 +45,36 @@ def read_spectra(path: str | Path) -> tuple[list[Atoms], dict[str, np.ndarray]]:
         try:
             structures.append(_structure(line["structure"]))
             spectra.append(_spectrum(line["phfreq"], line["phdos"]))
-        except (ValueError, SyntaxError, TypeError, KeyError) as reason:
+        except (ValueError, SyntaxError, TypeError, KeyError, AttributeError) as reason:
             raise ValueError(f"path: row {row} of {path} cannot be read: {reason}") from reason
     rows = np.array([row for row, _ in own], dtype=int)
-    return structures, {"row": rows, "dos": np.array(spectra).reshape(-1, len(FREQUENCIES))}
+    return structures, {"row": rows, "dos": np.array(spectra)}
+
+
+def _lines(path: str | Path) -> list[tuple[int, dict[str, str]]]:
+    """Return the number and the texts of each row."""
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # with or without a byte-order mark
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise ValueError(f"path: expected the columns {COLUMNS} in {path}, got {reader.fieldnames}")
+            lines = [(_row_number(line[""], path), line) for line in reader]
+    except (UnicodeDecodeError, csv.Error) as reason:
+        raise ValueError(f"path: {path} is no CSV file in UTF-8 ({reason}); save it as UTF-8") from reason
+    if not lines:
+        raise ValueError(f"path: {path} holds no row below its header")
+    return lines
+
+
+def _own(lines: list[tuple[int, dict[str, str]]]) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows of the published set: up to the first number that was there before."""
+    own: dict[int, dict[str, str]] = {}
+    for row, line in lines:
+        if row in own:
+            break
+        own[row] = line
+    return [(row, line) for row, line in own.items() if row <= LAST_ROW]
 
 
 def _row_number(text: str, path: str | Path) -> int:

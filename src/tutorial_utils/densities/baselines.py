@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from tutorial_utils.densities.basis import WATER, Basis, rotate
+from tutorial_utils.densities.clusters import assembled, molecules
 from tutorial_utils.densities.density import Density
-from tutorial_utils.densities.molecules import assembled, molecules
 from tutorial_utils.descriptors import SphericalBessel, project, smooth_cutoff
 
 _MOLECULE = WATER.irreps("O") + WATER.irreps("H") + WATER.irreps("H")

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Basis:
     """Exponents of the functions of each element.
 
@@ -28,6 +28,9 @@ class Basis:
     """
 
     exponents: Mapping[str, Mapping[int, tuple[float, ...]]]
+
+    def __repr__(self) -> str:
+        return f"Basis({', '.join(f'{symbol}: {self.irreps(symbol)}' for symbol in self.exponents)})"
 
     def irreps(self, symbol: str) -> o3.Irreps:
         """Return the irreps of the coefficients of one atom.

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from tutorial_utils import structures
 from tutorial_utils.conventions import BOHR, HARTREE
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.densities.basis import WATER, Basis, norms, rotate, tensor
@@ -39,7 +40,7 @@ class Grid:
     weights: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Density:
     """Electron density of a molecule or a cluster; electrons count as positive.
 
@@ -52,6 +53,14 @@ class Density:
     atoms: Atoms
     coefficients: Tensor
     basis: Basis = WATER
+
+    def __repr__(self) -> str:
+        many = "×".join(str(n) for n in self.coefficients.shape[:-1])
+        electrons = "" if many else f", {float(self.electrons()):.4g} electrons"
+        return (
+            f"Density({f'{many} of ' if many else ''}{self.atoms.get_chemical_formula()}, "
+            f"{self.coefficients.shape[-1]} functions{electrons})"
+        )
 
     def __post_init__(self) -> None:
         check_cluster(self.atoms)
@@ -170,10 +179,9 @@ def boys(l: int, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
 
 def check_cluster(atoms: Atoms) -> None:
     """Raise ValueError for a periodic structure, no atoms, or two atoms at one place."""
+    structures.plain(atoms)
     if atoms.pbc.any():
         raise ValueError(f"atoms: expected a molecule or a cluster, got a periodic structure, {atoms.pbc}")
-    if len(atoms) == 0:
-        raise ValueError("atoms: expected at least one atom, got none")
     pairs = cKDTree(atoms.positions).query_pairs(SAME_POINT)
     if pairs:
         i, j = sorted(pairs)[0]
@@ -186,7 +194,7 @@ def error(density: Density, reference: Density, grid: Grid) -> Float[Tensor, "..
     return 100 * difference / float(reference.atoms.numbers.sum())
 
 
-def stored(dataset: Dataset, n: int, name: str = "coefficients") -> Density:
+def load_density(dataset: Dataset, n: int, name: str = "coefficients") -> Density:
     """Return the density of one cluster of the dataset `water_clusters_pbe`.
 
     Args:

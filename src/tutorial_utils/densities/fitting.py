@@ -20,6 +20,7 @@ from jaxtyping import Float
 from scipy.linalg import block_diag, cholesky, solve_triangular
 from torch import Tensor
 
+from tutorial_utils import structures
 from tutorial_utils.conventions import BOHR, quantum_chemistry_to_e3nn
 from tutorial_utils.densities.basis import WATER, Basis
 from tutorial_utils.densities.density import Density, Grid, check_cluster
@@ -28,46 +29,80 @@ from tutorial_utils.extras import extra
 with extra("dft"):
     from pyscf import dft, gto
     from pyscf.lib import pack_tril
+    from pyscf.lib.exceptions import BasisNotFoundError
 
 XC, ORBITALS, FITTING_BASIS = "pbe", "def2-svp", "unc-def2-universal-jfit"
+LAST_WITHOUT_CORE = 36  # Kr: from Rb on, the orbitals come with a potential in place of the inner shells
 GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6
 
 
-def mean_field(atoms: Atoms, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
+def mean_field(
+    atoms: Atoms,
+    *,
+    ghosts: Collection[int] = (),
+    basis: str = ORBITALS,
+    fitting_basis: str | dict = FITTING_BASIS,
+) -> dft.rks.RKS:
     """Return PySCF's Kohn-Sham calculation of a molecule or cluster, not yet run.
+
+    The charge is the sum of the initial charges of the atoms; heavy elements have the core potential that
+    belongs to the orbitals.
 
     Args:
         atoms: positions in Å.
         ghosts: numbers of atoms that lend their functions, but have no nucleus and no electrons.
+        basis: name of the orbitals' basis, as PySCF knows it.
+        fitting_basis: functions of the density: a name, or {element: shells} as PySCF writes them.
 
     Raises:
-        ValueError: for a periodic structure, two atoms at one place, or an odd number of electrons.
+        ValueError: for a periodic structure, two atoms at one place, an odd number of electrons, magnetic
+            moments, charges that are no whole number together, or an element that PySCF has no functions for.
     """
     check_cluster(atoms)
-    electrons = sum(int(z) for n, z in enumerate(atoms.numbers) if n not in ghosts)
+    atoms = structures.plain(atoms, refuses=("magnetic_moments",))
+    real = [n for n in range(len(atoms)) if n not in ghosts]
+    charge = float(atoms.get_initial_charges()[real].sum())
+    if abs(charge - round(charge)) > 1e-6:
+        raise ValueError(f"atoms: the initial charges have to add up to a whole number, got {charge:g} e")
+    electrons = int(atoms.numbers[real].sum()) - round(charge)
     if electrons % 2:
         raise ValueError(f"atoms: {electrons} electrons do not fill closed shells; expected an even number")
     labels = [f"ghost-{s}" if n in ghosts else s for n, s in enumerate(atoms.symbols)]
     geometry = list(zip(labels, atoms.positions, strict=True))
-    molecule = gto.M(atom=geometry, basis=ORBITALS, verbose=0, max_memory=8000)
-    field = dft.RKS(molecule, xc=XC).density_fit(auxbasis=FITTING_BASIS)
+    cores = {s: basis for s, z in zip(atoms.symbols, atoms.numbers, strict=True) if z > LAST_WITHOUT_CORE}
+    try:
+        molecule = gto.M(
+            atom=geometry, basis=basis, ecp=cores, charge=round(charge), verbose=0, max_memory=8000
+        )
+    except BasisNotFoundError as reason:
+        raise ValueError(f"atoms: PySCF's {basis} has no functions for {atoms.symbols}") from reason
+    field = dft.RKS(molecule, xc=XC).density_fit(auxbasis=fitting_basis)
     field.grids.level, field.conv_tol = GRID, 1e-9
     return field
 
 
-def converged(atoms: Atoms, guess: np.ndarray | None = None, *, ghosts: Collection[int] = ()) -> dft.rks.RKS:
+def converged(
+    atoms: Atoms,
+    guess: np.ndarray | None = None,
+    *,
+    ghosts: Collection[int] = (),
+    basis: str = ORBITALS,
+    fitting_basis: str | dict = FITTING_BASIS,
+) -> dft.rks.RKS:
     """Return the converged calculation of a molecule or cluster.
 
     Args:
         atoms: positions in Å.
         guess: density matrix to start from; None: PySCF's own guess.
         ghosts: see `mean_field`.
+        basis: see `mean_field`.
+        fitting_basis: see `mean_field`.
 
     Raises:
         ValueError: see `mean_field`.
         RuntimeError: where the iterations do not end.
     """
-    field = mean_field(atoms, ghosts=ghosts)
+    field = mean_field(atoms, ghosts=ghosts, basis=basis, fitting_basis=fitting_basis)
     field.kernel(dm0=guess)
     if not field.converged:  # a second try, in smaller steps
         field.damp, field.level_shift, field.max_cycle = 0.3, 0.2, 200
@@ -94,7 +129,16 @@ def fit_coefficients(field: dft.rks.RKS) -> Float[np.ndarray, " functions"]:
 
 
 def fit(atoms: Atoms, field: dft.rks.RKS) -> Density:
-    """Return the fitted density of a converged calculation of these atoms (Å)."""
+    """Return the fitted density of a converged calculation of these atoms (Å).
+
+    Raises:
+        ValueError: for elements with a core potential, whose density lacks the inner electrons.
+    """
+    if field.mol.has_ecp():
+        raise ValueError(
+            f"atoms: {atoms.symbols} has elements beyond Kr, whose inner electrons are in a core potential; "
+            "a density without them has neither the right dipole nor the right potential"
+        )
     functions = field.with_df.auxmol
     coefficients = to_e3nn(functions, fit_coefficients(field))
     return Density(atoms, torch.tensor(coefficients), read_basis(functions))
@@ -191,12 +235,14 @@ def pyscf_functions(atoms: Atoms, basis: Basis = WATER) -> gto.Mole:
         ValueError: for an element without functions, or two atoms at one place.
     """
     check_cluster(atoms)
-    table = {
-        symbol: [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
-        for symbol in set(atoms.symbols)
-    }
+    table = {symbol: shells(basis, symbol) for symbol in set(atoms.symbols)}
     geometry = list(zip(atoms.symbols, atoms.positions / BOHR, strict=True))
     return gto.M(atom=geometry, unit="Bohr", basis=table, verbose=0, spin=None)
+
+
+def shells(basis: Basis, symbol: str) -> list:
+    """Return the functions of an element as PySCF writes them."""
+    return [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
 
 
 def becke_grid(atoms: Atoms, level: int = 1) -> Grid:

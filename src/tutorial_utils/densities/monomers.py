@@ -3,9 +3,9 @@
 import torch
 from ase import Atoms
 
+from tutorial_utils.densities.clusters import assembled, molecules
 from tutorial_utils.densities.density import Density
 from tutorial_utils.densities.fitting import converged, fit
-from tutorial_utils.densities.molecules import assembled, molecules
 
 
 def isolated(atoms: Atoms, *, whole_basis: bool = False) -> Density:

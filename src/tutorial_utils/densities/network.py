@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from tutorial_utils import graphs, training
+from tutorial_utils import graphs, structures, training
 from tutorial_utils.densities.baselines import ConstantAtoms, by_element
 from tutorial_utils.densities.basis import WATER, Basis, tensor
 from tutorial_utils.densities.density import Density
@@ -92,8 +92,6 @@ class DensityNetwork(nn.Module):
         self.layers = nn.ModuleList()
         for edge, wanted in zip(self.edges, (layers - 1) * [hidden] + [last], strict=True):
             layer = Layer(irreps, edge, wanted, radial=radial, neighbours=neighbours)
-            # the same kind of map with one matrix an irrep, not one a block of it: a sixth less time
-            layer.W1 = o3.Linear(layer.product.irreps_out.simplify(), layer.gate.irreps_in)
             self.layers.append(layer)
             irreps = layer.irreps_out
         self.heads = nn.ModuleList(
@@ -110,10 +108,7 @@ class DensityNetwork(nn.Module):
         Raises:
             ValueError: for an element without functions.
         """
-        r = graphs.edge_vectors(graph)  # (edges, 3), from the centre to its neighbour
-        length = r.norm(dim=-1)  # (edges,)
-        near = length < self.cutoff
-        edge_index, r, length = graph.edge_index[:, near], r[near], length[near]
+        edge_index, r, length = graphs.within(graph, self.cutoff)
         Y = o3.spherical_harmonics(self.irreps_edge, r, True, "component")  # (edges, (lmax + 1)²)
         radial, u = self.radial(length), envelope(length / self.cutoff)  # (edges, radial), (edges,)
 
@@ -184,9 +179,17 @@ def pretrained() -> DensityNetwork:
     return model.eval()
 
 
-def predict(model: DensityNetwork, atoms: Atoms) -> Density:
-    """Predict the density of a molecule or a cluster (Å), as it comes out: the electrons are not counted."""
+def density_of(model: DensityNetwork, atoms: Atoms) -> Density:
+    """Predict the density of a molecule or a cluster (Å), as it comes out: the electrons are not counted.
+
+    The network runs in its own dtype and on its own device; the density is in double precision on the CPU.
+
+    Raises:
+        ValueError: for an element without functions, or atoms with charges or magnetic moments.
+    """
+    atoms = structures.plain(atoms, refuses=("charges", "magnetic_moments"))
     graph = graphs.to_graph(atoms, model.cutoff).to(model.constant.device)
+    graph.pos, graph.cell = graph.pos.to(model.constant), graph.cell.to(model.constant)
     with torch.no_grad():
         c = model.coefficients(graph)
     return Density(atoms, c.double().cpu(), model.basis)
@@ -281,7 +284,9 @@ def in_blocks(
     """Apply a layer; where no gradient is wanted, to some atoms at a time, so that memory stays bounded."""
     if torch.is_grad_enabled() or edge_index.shape[1] <= _EDGES:
         return layer(h, edge_index, *edge_features)
-    neighbour, centre = edge_index  # sorted by centre
+    order = edge_index[1].argsort(stable=True)  # by centre
+    neighbour, centre = edge_index[:, order]
+    edge_features = tuple(feature[order] for feature in edge_features)
     ends = centre.bincount(minlength=len(h)).cumsum(0)
     total = int(ends[-1])
     cuts = torch.searchsorted(ends, torch.arange(_EDGES, total, _EDGES, device=ends.device), right=True)

@@ -1,7 +1,8 @@
 """Atomic environments as coefficients that turn with them, and the invariants made of these."""
 
+from tutorial_utils.descriptors.bond_order import Steinhardt, steinhardt
 from tutorial_utils.descriptors.environments import element_channels, environments
-from tutorial_utils.descriptors.fourier import FourierTensor, basis, harmonics, project
+from tutorial_utils.descriptors.fourier import FourierTensor, basis_functions, harmonics, project
 from tutorial_utils.descriptors.invariants import (
     bispectrum,
     bispectrum_labels,
@@ -15,14 +16,13 @@ from tutorial_utils.descriptors.radial import (
     overlap,
     smooth_cutoff,
 )
-from tutorial_utils.descriptors.soap import (
+from tutorial_utils.descriptors.smeared import (
     GaussianOrbitals,
     Smeared,
     smeared_environments,
     soap,
     soap_labels,
 )
-from tutorial_utils.descriptors.steinhardt import Steinhardt, steinhardt
 
 __all__ = [
     "FourierTensor",
@@ -31,7 +31,7 @@ __all__ = [
     "Smeared",
     "SphericalBessel",
     "Steinhardt",
-    "basis",
+    "basis_functions",
     "bispectrum",
     "bispectrum_labels",
     "element_channels",

@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from tutorial_utils.descriptors.fourier import harmonics, lengths_and_directions
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
-from tutorial_utils.graphs import SAME_POINT, edge_vectors, to_graph
+from tutorial_utils.graphs import SAME_POINT, check_graph, to_graph, within
 
 CHUNK = 256  # atoms at a time: what is needed beside the result stays in the processor's cache
 
@@ -46,12 +46,13 @@ def environments(
     Raises:
         ValueError: for two atoms at one point, or an element that is not listed.
     """
-    graph = to_graph(structure, radial.cutoff) if isinstance(structure, Atoms) else structure
-    channel = element_channels(graph.atomic_numbers, elements)
-    vectors = edge_vectors(graph)
-    check_distances(vectors, graph.edge_index)
+    if isinstance(structure, Atoms):
+        structure = to_graph(structure, radial.cutoff)
+    check_graph(structure, argument="structure", expected="an ase.Atoms or ")
+    channel = element_channels(structure.atomic_numbers, elements)
+    (neighbour, centre), vectors, lengths = within(structure, radial.cutoff)
+    check_distances(lengths, neighbour, centre)
     atoms, many = len(channel), len(elements)
-    neighbour, centre = graph.edge_index
     place, order = torch.sort(centre * many + channel[neighbour])  # one group for each atom and element
     ends = torch.searchsorted(place, torch.arange(0, atoms + chunk, chunk, device=place.device) * many)
     parts = []
@@ -97,13 +98,10 @@ def element_channels(numbers: Int[Tensor, "atoms"], elements: Sequence[str]) -> 
     Raises:
         ValueError: for an atom whose element is not listed, or a symbol that is none.
     """
-    unknown = [symbol for symbol in elements if symbol not in atomic_numbers]
-    if isinstance(elements, str) or not elements or unknown or len(set(elements)) < len(elements):
-        raise ValueError(f'elements: expected different symbols, such as ["Cu", "Au"], got {elements!r}')
+    elements = distinct_elements(elements)
     table = torch.full((len(chemical_symbols),), -1, dtype=torch.int64, device=numbers.device)
-    table[[atomic_numbers[symbol] for symbol in elements]] = torch.arange(
-        len(elements), device=numbers.device
-    )
+    rows = [atomic_numbers[symbol] for symbol in elements]
+    table[rows] = torch.arange(len(elements), device=numbers.device)
     channel = table[numbers]
     if (channel < 0).any():
         atom = int((channel < 0).nonzero()[0])
@@ -112,11 +110,33 @@ def element_channels(numbers: Int[Tensor, "atoms"], elements: Sequence[str]) -> 
     return channel
 
 
-def check_distances(vectors: Float[Tensor, "edges 3"], edge_index: Int[Tensor, "2 edges"]) -> None:
+def distinct_elements(elements: Sequence[str]) -> tuple[str, ...]:
+    """Return a list of elements, once it is known to be one, in an order that is the same in every run.
+
+    Raises:
+        ValueError: for a single string, a set, no or repeated symbols, or symbols of no element.
+    """
+    if (
+        isinstance(elements, str)
+        or not isinstance(elements, Sequence)
+        or not elements
+        or any(not isinstance(symbol, str) or symbol not in atomic_numbers for symbol in elements)
+        or len(set(elements)) < len(elements)
+    ):
+        raise ValueError(
+            f'elements: expected a list of different symbols, such as ["Cu", "Au"], got {elements!r}; '
+            "a set has no order, sorted(...) makes a list of it"
+        )
+    return tuple(elements)
+
+
+def check_distances(
+    lengths: Float[Tensor, " edges"], neighbour: Int[Tensor, " edges"], centre: Int[Tensor, " edges"]
+) -> None:
     """Raise a ValueError where two atoms are at one point: no direction leads from one to the other."""
-    if len(vectors) == 0:
+    if len(lengths) == 0:
         return
-    nearest = vectors.detach().square().sum(-1).min(dim=0)
-    if nearest.values < SAME_POINT**2:
-        j, i = edge_index[:, nearest.indices].tolist()
+    nearest = lengths.detach().min(dim=0)
+    if nearest.values < SAME_POINT:
+        j, i = int(neighbour[nearest.indices]), int(centre[nearest.indices])
         raise ValueError(f"structure: atoms {min(i, j)} and {max(i, j)} are at one point; remove one of them")

@@ -53,7 +53,7 @@ def project(
         ValueError: for shapes other than these or a negative degree.
     """
     check_projection(vectors, lmax, weights)
-    B = basis(vectors, radial, lmax)
+    B = basis_functions(vectors, radial, lmax)
     if weights is None:
         return B.sum(dim=-3)
     if weights.ndim == B.ndim - 2:
@@ -75,7 +75,9 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
         )
 
 
-def basis(points: Float[Tensor, "... 3"], radial: Radial, lmax: int) -> Float[Tensor, "... size (lmax+1)**2"]:
+def basis_functions(
+    points: Float[Tensor, "... 3"], radial: Radial, lmax: int
+) -> Float[Tensor, "... size (lmax+1)**2"]:
     """Return the functions R_nl(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
     r, directions = lengths_and_directions(points)
     R = radial(r, lmax)[..., degree_of_component(lmax), :].mT  # (..., size, (lmax+1)²)
@@ -140,7 +142,7 @@ class FourierTensor:
             shapes = f"{tuple(points.shape)} and {tuple(values.shape)}"
             raise ValueError(f"points, values: expected (samples, 3) and (..., samples), got {shapes}")
         inside = points.norm(dim=-1) <= radial.cutoff
-        B = basis(points[inside], radial, lmax).flatten(1)  # (inside, unknowns)
+        B = basis_functions(points[inside], radial, lmax).flatten(1)  # (inside, unknowns)
         if len(B) < B.shape[1]:
             raise ValueError(
                 f"points: only {len(B)} lie within {radial.cutoff:g} Å, for {B.shape[1]} coefficients"
@@ -152,7 +154,7 @@ class FourierTensor:
 
     def evaluate(self, points: Float[Tensor, "*points 3"]) -> Float[Tensor, "..."]:
         """Return f at points (Å); the channels come first."""
-        B = basis(points.to(self.coefficients), self.radial, self.lmax).flatten(-2)
+        B = basis_functions(points.to(self.coefficients), self.radial, self.lmax).flatten(-2)
         return torch.tensordot(self.coefficients.flatten(-2), B, dims=([-1], [-1]))
 
     def grid(self, resolution: int) -> tuple[Float[Tensor, "n n n 3"], Float[Tensor, "... n n n"]]:
@@ -199,4 +201,10 @@ class FourierTensor:
 
 def same_basis(first: Radial, second: Radial) -> bool:
     """Tell whether two sets of radial functions are the same functions."""
-    return repr(first) == repr(second)
+    if first is second:
+        return True
+    if (first.size, first.cutoff) != (second.size, second.cutoff):
+        return False
+    r = torch.linspace(0.01, 1, 50, dtype=torch.float64) * first.cutoff
+    one, other = first(r), second(r)
+    return one.shape == other.shape and torch.allclose(one, other, atol=1e-9)

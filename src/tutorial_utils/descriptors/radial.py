@@ -96,16 +96,15 @@ def _bessel_tables(size: int, lmax: int) -> tuple[np.ndarray, np.ndarray]:
 def spherical_bessel(l: int, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return j_l(x) for x >= 0, with derivatives of any order at 0 too.
 
-    Below l + 1 the power series x^l/(2l+1)!! Σ_k (-x²/2)^k / (k! (2l+3)(2l+5)…(2l+2k+1)), above it the
-    recurrence j_{l+1} = (2l+1)/x j_l - j_{l-1}, which loses digits only where x is small.
+    Below l + 1 the power series x^l/(2l+1)!! Σ_k (-x²/2)^k / (k! (2l+3)(2l+5)…(2l+2k+1)), summed from its
+    smallest term; above it the recurrence j_{l+1} = (2l+1)/x j_l - j_{l-1}, which loses digits only near 0.
     """
     small = x < l + 1
     near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)
-    term = near**l / prod(range(1, 2 * l + 2, 2))
-    series = term
-    for k in range(1, 16 + l):
-        term = -term * near**2 / (2 * k * (2 * l + 2 * k + 1))
-        series = series + term
+    half, series = near**2 / 2, torch.ones_like(near)
+    for k in range(10 + l, 0, -1):
+        series = 1 - half * series / (k * (2 * l + 2 * k + 1))
+    series = near**l / prod(range(1, 2 * l + 2, 2)) * series
     before, now = far.cos() / far, far.sin() / far
     for degree in range(l):
         before, now = now, (2 * degree + 1) / far * now - before

@@ -77,14 +77,14 @@ def elastic_samples() -> list[tuple[str, str, Float[np.ndarray, "3 3 3 3"], floa
     known = datasets.load("elastic_crystals")
     tables = (known["stiffness"] + known["stiffness"].swapaxes(1, 2)) / 2
     pure = dict(zip(known["name"].tolist(), tensors.from_voigt(tensors.ELASTIC, tables), strict=True))
-    own = tensors.turn(tensors.ELASTIC, pure["silicon"], known["rotation"][0].T)
+    own = tensors.rotate_tensor(tensors.ELASTIC, pure["silicon"], known["rotation"][0].T)
     own[2, 2, 2, 2] += 8.0  # GPa, along one edge of the cube
     pure["silicon, stiffer along one edge"] = own
     pure["a triclinic crystal"] = pure["quartz"] + _random(rng, 12)
     samples = []
     for label, expected, noise in ROWS:
         errors = _random(rng, noise)
-        turned = tensors.turn(tensors.ELASTIC, pure[label], symmetry.random_rotation(rng))
+        turned = tensors.rotate_tensor(tensors.ELASTIC, pure[label], symmetry.random_rotation(rng))
         samples.append((label, expected, turned + errors, noise))
     return samples
 

@@ -13,15 +13,18 @@ A session's module `session_01.py` registers its exercises::
 import dis
 import importlib
 import linecache
+import random
 import re
 import sysconfig
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numpy as np
 import torch
 
 from tutorial_utils.exercises.verdict import Verdict, show
@@ -123,8 +126,7 @@ def verdict(id: str, answer: Any) -> Verdict:
     if _untouched(answer):
         return Verdict("untouched", str(wanted), "Replace the ... by your answer and run the cell again.")
     try:
-        with torch.random.fork_rng(devices=[]):  # a check must not change what the next cells draw
-            torch.manual_seed(0)
+        with _own_random_numbers():
             return Verdict("correct", str(wanted), wanted.judge(answer))
     except Wrong as reason:
         return Verdict("wrong", str(wanted), str(reason))
@@ -132,6 +134,21 @@ def verdict(id: str, answer: Any) -> Verdict:
         raise
     except BaseException as error:  # even sys.exit() in an answer must not end the course
         return _verdict_on_error(wanted, error)
+
+
+@contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    """Draw the same numbers in each check, and leave those that the next cells draw as they were."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
 
 
 def find(id: str) -> Exercise:

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutorial_utils import gauge, symmetry
+from tutorial_utils.exercises import _session_01_breaking  # noqa: F401  exercises 1.6 and 1.7
 from tutorial_utils.exercises.engine import Wrong, exercise, require
 
 # name -> function of positions (atoms, 3), and what it means if a test lets it pass
@@ -56,10 +57,20 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
                 "or an R that is not orthogonal."
             )
     for name, (f, suspect) in _FAULTY.items():
-        found = _number(answer(f, x.clone()))
-        if not found > 1e-3:
-            raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
+        for sign in (1, -1):  # -f breaks the law as f does
+            found = _number(answer(_times(sign, f), x.clone()))
+            if found < 0:
+                raise Wrong(
+                    f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences "
+                    "of opposite sign must not cancel, so take absolute values, or squares."
+                )
+            if not found > 1e-3:
+                raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
     return f"Your test passes {len(_HEALTHY)} healthy functions and catches {len(_FAULTY)} faulty ones."
+
+
+def _times(sign: int, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: sign * f(x)
 
 
 def _number(found: object) -> float:
@@ -81,7 +92,7 @@ def _charges(atoms: Atoms) -> Tensor:
 
 @exercise(
     "1.2",
-    title="A dipole that does not care where the origin is",
+    title="A dipole that does not depend on the origin",
     hint=[
         "How much does the sum of q r change when everything moves by t?",
         "Take the mean charge off every atom.",
@@ -89,22 +100,25 @@ def _charges(atoms: Atoms) -> Tensor:
 )
 def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Judge a dipole by the laws, and by its value where the charges are neutral."""
+
+    def dipole(charges: Tensor, positions: Tensor) -> Tensor:
+        found = answer(charges.clone(), positions.clone())
+        shape = np.shape(found)
+        if shape != (3,):
+            raise Wrong(f"Expected three numbers, shape (3,), got {type(found).__name__} {shape}.")
+        return torch.as_tensor(found, dtype=positions.dtype)
+
     ethanol = molecule("CH3CH2OH")
     ethanol.rattle(0.05, seed=0)
     q, r = _charges(ethanol), torch.tensor(ethanol.positions)
     neutral = q - q.mean()
-    found = answer(neutral.clone(), r.clone())
-    if tuple(getattr(found, "shape", ())) != (3,):
-        raise Wrong(
-            f"Expected a tensor (3,), got {type(found).__name__} {tuple(getattr(found, 'shape', ()))}."
-        )
-    difference = (found - neutral @ r).abs().max().item()
+    difference = (dipole(neutral, r) - neutral @ r).abs().max().item()
     if not difference < 1e-8:
         raise Wrong(
             f"For neutral charges the dipole is the sum of q r; yours is off by {difference:.1e} e Å. "
             "Change the charges only by what is needed to make their sum zero."
         )
-    shift = (answer(q.clone(), r + 1.0) - answer(q.clone(), r)).abs().max().item()
+    shift = (dipole(q, r + 1.0) - dipole(q, r)).abs().max().item()
     if not shift < 1e-8:
         raise Wrong(
             f"translation fails for 1o: moving the molecule by 1 Å along x, y and z changes the dipole by "
@@ -113,10 +127,10 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         )
     require(
         symmetry.equivariance_report(
-            lambda atoms: answer(_charges(atoms), torch.tensor(atoms.positions)), ethanol, "1o"
+            lambda atoms: dipole(_charges(atoms), torch.tensor(atoms.positions)), ethanol, "1o"
         )
     )
-    return "Your dipole turns with the molecule, forgets the origin, and knows no first atom."
+    return "Your dipole turns with the molecule and depends neither on the origin nor on the order of atoms."
 
 
 @exercise(
@@ -127,7 +141,7 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         "The determinant of the first n of four linearly independent functions, such as 1, x, y, z.",
     ],
 )
-def fermions(answer: Callable[[np.ndarray], float]) -> str:
+def fermions(answer: Callable[[np.ndarray], complex]) -> str:
     """Antisymmetric under every exchange, for two, three and four particles, and not zero everywhere."""
     rng = np.random.default_rng(0)
     for n in (2, 3, 4):
@@ -148,11 +162,11 @@ def fermions(answer: Callable[[np.ndarray], float]) -> str:
     )
 
 
-def _one_number(f: Callable[[np.ndarray], float], x: Float[np.ndarray, "particles 3"]) -> float:
-    value = np.asarray(f(x.copy()), dtype=float)
+def _one_number(f: Callable[[np.ndarray], complex], x: Float[np.ndarray, "particles 3"]) -> complex:
+    value = np.asarray(f(x.copy()))
     if value.size != 1:
         raise Wrong(f"For {len(x)} particles the answer has the shape {value.shape}; expected one number.")
-    return value.item()
+    return complex(value.item())
 
 
 def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
@@ -199,6 +213,7 @@ def loop_features(features: Features) -> str:
                 f"On a {size} x {size} torus {rank} of your numbers are independent, but {size**2 + 1} are "
                 "physical: different fields look the same. Is each plaquette there?"
             )
+        _need_whole_angles(features, theta)
         if _apart(features, theta, -theta) < 1e-8:
             raise Wrong("A field and its reverse look the same: cos forgets the sense of the flux. Add sin.")
     return "Invariant under every gauge change, and complete: plaquettes and two Wilson loops."
@@ -244,6 +259,20 @@ def _need_wilson_loops(features: Features, size: int) -> None:
                 "Two tori with different holonomy look the same: add the Wilson loops "
                 f"(flux through the hole along {axis} is not seen)."
             )
+
+
+def _need_whole_angles(features: Features, theta: Float[Tensor, "2 L L"]) -> None:
+    """Raise if a flux and the same flux plus a fraction of a turn look the same."""
+    link, hole_x, hole_y = torch.zeros(3, *theta.shape, dtype=theta.dtype)
+    link[0, 0, 0] = hole_x[0, 0] = hole_y[1, :, 0] = 2 * math.pi
+    for part in range(2, 6):
+        for where, whole_turn in {"a plaquette": link, "a hole": hole_x, "the other hole": hole_y}.items():
+            if _apart(features, theta, theta + whole_turn / part) < 1e-8:
+                raise Wrong(
+                    f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent numbers, "
+                    "and still not complete. Suspect a multiple of the angle, as in exp(2iφ), or a tangent: "
+                    "take exp(iφ) itself, or cos φ and sin φ."
+                )
 
 
 def _independent(features: Features, theta: Float[Tensor, "2 L L"]) -> int:
@@ -311,56 +340,3 @@ def _why_alive(irrep: str, number: int, group: Float[Tensor, "operations 3 3"]) 
             "did you forget the parity label?"
         )
     return f"{left}: an even irrep dies only in higher groups, 2e on a tetrahedron for example."
-
-
-@exercise(
-    "1.6",
-    title="Which irreps can carry it?",
-    hint=[
-        "The average of D(g) over a group projects on what no g changes; its trace counts these components.",
-        'o3.Irrep("3e").D_from_matrix(torch.tensor(R)) knows about parity. Compare the counts for H and G.',
-    ],
-)
-def carriers(answer: Callable[[list, list], list[str]]) -> str:
-    """For four distortions: the irreps of which H leaves more components alone than G does."""
-    for name, high, low in _DISTORTIONS:
-        G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
-        named = {str(o3.Irrep(irrep)) for irrep in answer(list(G), list(H))}
-        for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
-            before, after = _untouched(G, irrep), _untouched(H, irrep)
-            what = f"{name}: H leaves {after} component(s) of {irrep} alone, G {before}."
-            if after > before and str(irrep) not in named:
-                raise Wrong(f"{what} So {irrep} can carry the order parameter. {_both_parities(irrep)}")
-            if after == before and str(irrep) in named:
-                suspect = (
-                    "It cannot tell the two structures apart."
-                    if after
-                    else "Suspect that reflections or the groups themselves were not looked at."
-                )
-                raise Wrong(f"{what} So {irrep} cannot carry the order parameter. {suspect}")
-    return "All four distortions: one irrep of G each, with several carriers in O(3), and you found them all."
-
-
-def _both_parities(irrep: o3.Irrep) -> str:
-    if irrep.p == (-1) ** irrep.l:
-        return "Suspect a count over too few irreps."
-    return "Suspect that only the parity of Y_l was tried."
-
-
-def _untouched(group: Float[np.ndarray, "operations 3 3"], irrep: o3.Irrep) -> int:
-    D = irrep.D_from_matrix(torch.tensor(np.array(group)))  # (operations, 2l+1, 2l+1)
-    return round(torch.einsum("gii->g", D).mean().item())
-
-
-_SQUARE = np.array([[1, 1, 0], [-1, 1, 0], [-1, -1, 0], [1, -1, 0]], dtype=float)
-_OCTAHEDRON = np.concatenate([np.eye(3), -np.eye(3)])
-_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
-_CENTRED = np.concatenate([np.zeros((1, 3)), _SQUARE])
-_RAISED = np.concatenate([[[0, 0, 0.3]], _SQUARE])
-_LONGER = _TETRAHEDRON @ (np.eye(3) + 0.1)  # by a strain of yz + zx + xy
-_DISTORTIONS = [
-    ("square → rectangle", Atoms("C4", _SQUARE), Atoms("C4", _SQUARE * [1.4, 1, 1])),
-    ("octahedron, stretched along z", Atoms("O6", _OCTAHEDRON), Atoms("O6", _OCTAHEDRON * [1, 1, 1.2])),
-    ("square whose centre leaves the plane", Atoms("TiO4", _CENTRED), Atoms("TiO4", _RAISED)),
-    ("tetrahedron, stretched along [111]", Atoms("C4", _TETRAHEDRON), Atoms("C4", _LONGER)),
-]

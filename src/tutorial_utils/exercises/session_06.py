@@ -263,7 +263,7 @@ def how_far(answer: tuple[Atoms, Atoms]) -> str:
     distance = min(np.linalg.norm(a.positions[n] - a.positions[0]) for a in (atoms, moved))
     if n == 0 or distance <= 9:
         raise Wrong(f"Atom {n} moves {distance:.1f} Å from atom 0; it has to stay beyond 9 Å.")
-    first, second = (network.predict(_model(), a).coefficients[: _size(a)] for a in (atoms, moved))
+    first, second = (network.density_of(_model(), a).coefficients[: _size(a)] for a in (atoms, moved))
     if (first - second).abs().max() < 1e-9:
         if distance > 10:
             raise Wrong(f"Atom {n} is {distance:.1f} Å away, and two layers of 5 Å end at 10 Å.")

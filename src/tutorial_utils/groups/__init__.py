@@ -14,6 +14,8 @@ T2  3    0   -1   -1    1
 """
 
 from tutorial_utils.groups.characters import CharacterTable, character_table, subduce
+from tutorial_utils.groups.checks import orthogonal
+from tutorial_utils.groups.crystals import SpaceGroup, operations, space_group
 from tutorial_utils.groups.finite import (
     conjugacy_classes,
     element_orders,
@@ -33,11 +35,13 @@ from tutorial_utils.groups.representations import (
     tensor_product,
     unitarise,
 )
-from tutorial_utils.groups.rotations import clebsch_gordan, generators, spherical_harmonics, wigner_D
+from tutorial_utils.groups.rotations import D, clebsch_gordan, generators, spherical_harmonics, wigner_D
 
 __all__ = [
     "CRYSTALLOGRAPHIC",
     "CharacterTable",
+    "D",
+    "SpaceGroup",
     "average",
     "character_table",
     "characters",
@@ -55,11 +59,14 @@ __all__ = [
     "is_representation",
     "molecular",
     "multiplication_table",
+    "operations",
+    "orthogonal",
     "overlap",
     "permutation",
     "projector",
     "regular",
     "schoenflies",
+    "space_group",
     "spherical_harmonics",
     "subduce",
     "tensor_product",

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from tutorial_utils.groups import labels
+from tutorial_utils.groups.checks import TOLERANCE, checked
 from tutorial_utils.groups.finite import Matrices, conjugacy_classes, element_orders, multiplication_table
 from tutorial_utils.groups.irreps import characters, find_irreps, image, overlap, projector
 from tutorial_utils.groups.rotations import wigner_D
@@ -58,6 +59,10 @@ class CharacterTable:
 
     def value(self, irrep: str, class_name: str) -> complex:
         """Return one entry, `table.value("T2g", "6C4")`."""
+        if irrep not in self.irreps:
+            raise ValueError(f"irrep: {irrep!r} is none of {', '.join(self.irreps)}")
+        if class_name not in self.class_names:
+            raise ValueError(f"class_name: {class_name!r} is none of {', '.join(self.class_names)}")
         return self.values[self.irreps.index(irrep), self.class_names.index(class_name)]
 
     def decompose(self, representation: Matrices | np.ndarray) -> dict[str, int]:
@@ -72,7 +77,12 @@ class CharacterTable:
         Raises:
             ValueError: if a multiplicity is no whole number, so that this is no representation of the group.
         """
-        χ = representation if np.ndim(representation) == 1 else characters(representation)
+        if not isinstance(representation, np.ndarray) or representation.ndim not in (1, 3):
+            raise ValueError(
+                f"representation: expected matrices ({self.order}, n, n) or their traces ({self.order},), "
+                f"got {type(representation).__name__} of shape {getattr(representation, 'shape', '?')}"
+            )
+        χ = np.asarray(representation) if np.ndim(representation) == 1 else characters(representation)
         if len(χ) != self.order:
             raise ValueError(f"representation: {len(χ)} operations, the group has {self.order}")
         count = {name: overlap(self[name], χ) / overlap(self[name], self[name]).real for name in self}
@@ -113,11 +123,13 @@ class CharacterTable:
         return "\n".join(line.rstrip() for line in lines)
 
 
-def character_table(operations: Matrices) -> CharacterTable:
+def character_table(operations: Matrices, *, tolerance: float = TOLERANCE) -> CharacterTable:
     """Find the complex irreps of a finite group of matrices, and tabulate their characters.
 
     Args:
-        operations: matrices of a group, all different. 3×3 orthogonal matrices get names as a point group.
+        operations: matrices of a group, all different. Real 3×3 matrices have to be orthogonal, and get
+            names as a point group.
+        tolerance: see `groups.checks.checked`.
 
     Returns:
         A table whose rows are orthonormal: Σ_classes size χ* χ' / order = 1 or 0.
@@ -125,11 +137,15 @@ def character_table(operations: Matrices) -> CharacterTable:
     Raises:
         ValueError: if the matrices are no group.
     """
-    table = multiplication_table(operations)
+    point_group = np.shape(operations)[1:] == (3, 3) and np.isrealobj(operations)
+    if point_group:
+        operations, table = checked(operations, tolerance=tolerance)
+    else:
+        table = multiplication_table(operations, name="operations", tolerance=2 * tolerance)
     classes = conjugacy_classes(table)
     first = [members[0] for members in classes]
     values = np.array([characters(D)[first] for D in find_irreps(table)]).astype(complex)
-    if operations.shape[1] == 3 and np.isrealobj(operations):
+    if point_group:
         return _point_group(operations, classes, values)
     orders = element_orders(table)
     columns = sorted(range(len(classes)), key=lambda c: (orders[first[c]], len(classes[c])))
@@ -151,7 +167,8 @@ def subduce(
     Returns:
         {irrep: multiplicity} over the real numbers: complex conjugates count together.
     """
-    return character_table(operations).merged().decompose(wigner_D(l, operations, parity=parity))
+    R, _ = checked(operations)
+    return character_table(R).merged().decompose(wigner_D(l, R, parity=parity))
 
 
 def _point_group(

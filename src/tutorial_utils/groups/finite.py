@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
-from scipy.spatial.distance import cdist
 
 Matrices = Float[np.ndarray, "order n n"] | Complex[np.ndarray, "order n n"]
 Table = Int[np.ndarray, "order order"]
@@ -26,9 +25,7 @@ def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) 
     Raises:
         ValueError: if the generators are no square matrices, or give more than `limit` elements.
     """
-    g = np.asarray(generators)
-    if g.ndim != 3 or g.shape[1] != g.shape[2]:
-        raise ValueError(f"generators: expected square matrices (number, n, n), got shape {g.shape}")
+    g = square(generators, "generators")
     elements = np.eye(g.shape[1], dtype=g.dtype)[None]
     done = 0
     while done < len(elements):
@@ -41,29 +38,75 @@ def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) 
     return elements
 
 
-def multiplication_table(elements: Matrices, *, tolerance: float = 0.02) -> Table:
+def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: str = "elements") -> Table:
     """Number the products of all pairs of elements.
 
     Args:
         elements: matrices, all different.
         tolerance: how far an entry of a product may be from that of its element; loose, because the
             operations of a real molecule hold only as well as its coordinates.
+        name: of the argument, for the message.
 
     Returns:
         table[i, j] = k where g_i g_j = g_k.
 
     Raises:
-        ValueError: if a product is not among the elements.
+        ValueError: if there are no square matrices, two are the same, or a product is not among them.
     """
+    elements = square(elements, name)
     flat = _real(elements)  # (order, numbers)
-    products = elements[:, None] @ elements[None]  # (order, order, n, n)
-    distance = cdist(_real(products.reshape(-1, *elements.shape[1:])), flat, "chebyshev")
-    table = distance.argmin(axis=1).reshape(len(elements), len(elements))
-    missing = np.argwhere(distance.min(axis=1).reshape(table.shape) > tolerance)
-    if len(missing):
-        i, j = missing[0]
-        raise ValueError(f"elements: no group, the product of elements {i} and {j} is not among them")
+    size = (flat**2).sum(axis=1)
+    apart = size[:, None] + size - 2 * flat @ flat.T  # squared
+    pairs = np.argwhere(np.triu(apart < tolerance**2, 1))
+    if len(pairs):
+        distinct = len(elements) - len(np.unique(pairs.max(axis=1)))
+        raise ValueError(
+            f"{name}: of {len(elements)} only {distinct} are different ({pairs[0][0]} and {pairs[0][1]} are "
+            "the same, for example); keep each once. In a conventional cell spglib gives each rotation with "
+            "several translations: np.unique(rotations, axis=0)"
+        )
+    table, miss = np.empty((len(flat), len(flat)), dtype=int), np.empty((len(flat), len(flat)))
+    for g, element in enumerate(elements):  # row by row: all products at once would take order³ numbers
+        products = _real(element @ elements)
+        table[g] = (products @ flat.T - size / 2).argmax(axis=1)  # the nearest
+        miss[g] = np.abs(products - flat[table[g]]).max(axis=1)
+    if miss.max() > tolerance:
+        i, j = np.argwhere(miss > tolerance)[0]
+        cure = (
+            f"; it misses element {table[i, j]} by {miss[i, j]:.2g} only: noise? Give a larger tolerance"
+            if miss.max() < 0.1
+            else ": an operation is left out, or one too many is there"
+        )
+        raise ValueError(f"{name}: no group, the product of elements {i} and {j} is not among them{cure}")
     return table
+
+
+def square(matrices: Sequence[np.ndarray] | Matrices, name: str) -> Matrices:
+    """Return an array (number, n, n) of finite numbers; refuse everything else by the argument's name."""
+    try:
+        found = np.asarray(matrices)
+    except ValueError:
+        found = np.empty(0, dtype=object)  # rows of different lengths
+    square = found.ndim == 3 and found.shape[1] == found.shape[2] and found.size
+    if not square or found.dtype.kind not in "iufc":
+        raise ValueError(f"{name}: expected square matrices (number, n, n), got shape {found.shape}")
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name}: expected finite matrices, got NaN or infinity")
+    return found
+
+
+def checked_table(table: Table) -> Table:
+    """Return a square table of whole numbers; refuse everything else."""
+    try:
+        found = np.asarray(table)
+    except ValueError:
+        found = np.empty(0, dtype=object)  # rows of different lengths
+    if found.ndim != 2 or found.shape[0] != found.shape[1] or not found.size or found.dtype.kind not in "iu":
+        raise ValueError(
+            "table: expected a square table of whole numbers, as multiplication_table(operations) gives it, "
+            f"got {found.dtype} of shape {found.shape}"
+        )
+    return found
 
 
 def failed_axioms(table: Table) -> tuple[str, ...]:
@@ -76,11 +119,12 @@ def failed_axioms(table: Table) -> tuple[str, ...]:
         Those of "closure", "associativity", "identity" and "inverses" that fail. Without closure the others
         cannot be asked, without an identity no inverses.
     """
+    table = checked_table(table)
     everything = np.arange(len(table))
     if not np.isin(table, everything).all():
         return ("closure",)
     failed = []
-    if not (table[table] == table[:, table]).all():  # (g h) k and g (h k), all triples at once
+    if not all((table[row] == row[table]).all() for row in table):  # (g h) k and g (h k), for all h and k
         failed.append("associativity")
     units = [e for e in everything if (table[e] == everything).all() and (table[:, e] == everything).all()]
     if not units:
@@ -93,20 +137,26 @@ def failed_axioms(table: Table) -> tuple[str, ...]:
 
 def identity(table: Table) -> int:
     """Return the number of the identity: the element that is its own square."""
-    return int(np.flatnonzero(table.diagonal() == np.arange(len(table)))[0])
+    table = checked_table(table)
+    own_square = np.flatnonzero(table.diagonal() == np.arange(len(table)))
+    if not len(own_square) or table.min() < 0 or table.max() >= len(table):
+        raise ValueError("table: no group; groups.failed_axioms(table) tells why")
+    return int(own_square[0])
 
 
 def inverses(table: Table) -> Int[np.ndarray, "order"]:
     """Return the number of each element's inverse."""
-    return (table == identity(table)).argmax(axis=1)
+    one = identity(table)
+    return (np.asarray(table) == one).argmax(axis=1)
 
 
 def element_orders(table: Table) -> Int[np.ndarray, "order"]:
     """Return for each g the smallest k > 0 with g^k = 1."""
+    one, table = identity(table), checked_table(table)
     g = np.arange(len(table))
     power, orders = g.copy(), np.ones(len(table), dtype=int)
     for _ in table:  # no order is larger than the group
-        going = power != identity(table)
+        going = power != one
         orders += going
         power = np.where(going, table[power, g], power)
     return orders
@@ -118,10 +168,11 @@ def conjugacy_classes(table: Table) -> tuple[tuple[int, ...], ...]:
     Returns:
         The numbers of the elements, ascending; classes in the order of their first elements.
     """
+    table = checked_table(table)
     conjugates = table[table, inverses(table)[:, None]]  # [h, g]: h g h⁻¹
     return tuple(sorted({tuple(sorted({int(c) for c in column})) for column in conjugates.T}))
 
 
 def _real(matrices: Matrices) -> Float[np.ndarray, "order numbers"]:
     flat = matrices.reshape(len(matrices), -1)
-    return np.concatenate([flat.real, flat.imag], axis=1)
+    return np.concatenate([flat.real, flat.imag], axis=1) if np.iscomplexobj(flat) else flat.astype(float)

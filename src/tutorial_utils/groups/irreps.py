@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Complex, Float
 
-from tutorial_utils.groups.finite import Matrices, Table, inverses
+from tutorial_utils.groups.finite import Matrices, Table, checked_table, inverses, square
 
 
 def find_irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matrices]:
@@ -28,7 +28,7 @@ def find_irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matr
         who splits any representation by a matrix that commutes with it.
     """
     rng = np.random.default_rng(seed)
-    back = inverses(table)
+    back, table = inverses(table), checked_table(table)
     w = rng.normal(size=len(table)) + (0 if real else 1j * rng.normal(size=len(table)))
     H = w[table[back]]  # w(a⁻¹ b)
     levels, vectors = np.linalg.eigh(H + H.conj().T)
@@ -43,7 +43,7 @@ def find_irreps(table: Table, *, real: bool = False, seed: int = 0) -> list[Matr
 
 def characters(matrices: Matrices) -> Complex[np.ndarray, "order"] | Float[np.ndarray, "order"]:
     """Return the trace of each matrix."""
-    return np.trace(matrices, axis1=1, axis2=2)
+    return np.trace(square(matrices, "matrices"), axis1=1, axis2=2)
 
 
 def overlap(first: np.ndarray, second: np.ndarray) -> complex:
@@ -67,13 +67,19 @@ def projector(matrices: Matrices, character: np.ndarray) -> np.ndarray:
     Returns:
         An (n, n) projector, of rank d times the irrep's multiplicity; real where D and χ are.
     """
+    matrices, character = square(matrices, "matrices"), np.asarray(character)
+    if character.shape != matrices.shape[:1] or character.dtype.kind not in "iufc":
+        raise ValueError(
+            f"character: expected {len(matrices)} numbers, one for each matrix, got {character.dtype} of "
+            f"shape {character.shape}"
+        )
     d = np.abs(character).max() / overlap(character, character).real
     return d * np.einsum("g,gij->ij", np.conj(character), matrices) / len(matrices)
 
 
 def image(P: np.ndarray, *, tolerance: float = 1e-6) -> np.ndarray:
     """Return an orthonormal basis of a projector's image, as columns."""
-    U, s, _ = np.linalg.svd(P)
+    U, s, _ = np.linalg.svd(square(np.asarray(P)[None], "P")[0])
     return U[:, s > tolerance]
 
 

@@ -2,11 +2,13 @@
 
 Books differ, and then B1 and B2, or two kinds of twofold axes, change places. Here:
 
-* The main axis is the one of highest order, rotations or rotoreflections; among several, that nearest to z.
+* The main axis is the one of highest order, rotations or rotoreflections; among several, that nearest to z
+  (for D2 and D2h that named z).
 * C2' is the class of twofold axes across the main axis that comes nearest to x, C2'' the other one.
 * σh is a mirror across the main axis; σv contains an axis C2', or, where there is none, comes nearest to x;
   other mirrors are σd. In cubic groups σh lies across the cube's edges, the others are σd.
-* D2, C2v, D2h: axes and planes are named by letters, "C2(y)", "σ(xz)".
+* D2, C2v, D2h: axes and planes are named by letters, "C2(y)", "σ(xz)". The three directions that they have
+  are shared out among x, y, z so that they come nearest to them together.
 * A, B: + or - under the smallest turn about the main axis; a rotoreflection counts only where neither i nor
   σh is there. Index 1, 2: + or - under C2', or σv without C2'. E_k turns k times as fast as the axis does.
 * D2, D2h: B1, B2, B3 are + under the axes z, y, x.
@@ -21,11 +23,13 @@ from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Complex, Float
+from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 Classes = tuple[tuple[int, ...], ...]
 
 _NEAR_Z, _NEAR_X = np.array([0.1, 0.01, 1]), np.array([1, 0.01, 0.1])  # generic, so that nothing ties
+_NEAR_Y = np.array([0.03, 1, 0.02])
 _MARKS = ("", "'", "''", "h", "v", "d", "(z)", "(y)", "(x)", "(xy)", "(xz)", "(yz)")
 _ENDINGS = ("", "g", "u", "'", "''")
 
@@ -67,7 +71,7 @@ def analyse(R: Float[np.ndarray, "3 3"]) -> Turn:
     axis = vector / angle if angle > 0.05 else np.zeros(3)
     side = -1 if axis @ _NEAR_Z < 0 else 1
     turn = side * angle / (2 * np.pi) + (0 if proper else 0.5)
-    return Turn(side * axis, proper, Fraction(float(turn)).limit_denominator(24) % 1)
+    return Turn(side * axis, proper, Fraction(float(turn)).limit_denominator(360) % 1)
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,13 @@ class Layout:
         classes: for each class its operations.
         main: the main axis, a unit vector.
         solid: cubic or icosahedral, with several threefold axes.
-        letters: D2, C2v or D2h.
+        letters: of D2, C2v and D2h, the directions named x, y, z as rows; None for other groups.
     """
 
     classes: tuple[tuple[Turn, ...], ...]
     main: Float[np.ndarray, "3"]
     solid: bool
-    letters: bool
+    letters: Float[np.ndarray, "3 3"] | None
 
     def number(self, symbol: str, *, across: bool | None = None) -> int | None:
         """Return a class by the symbol of a member: across the main axis, about it, or any."""
@@ -101,12 +105,27 @@ def lay_out(operations: Float[np.ndarray, "order 3 3"], classes: Classes) -> Lay
     threefold = [t.axis for t in turns if t.symbol == "C3"]
     solid = any(abs(axis @ threefold[0]) < 0.9 for axis in threefold)
     axes = [t for t in turns if t.axis.any() and not (solid and t.turn.denominator % 3 == 0)]
-    best = max(axes, key=lambda t: (t.turn.denominator, t.axis @ _NEAR_Z), default=None)
+    # a rotation goes before a mirror: in C2v the axis is that of C2
+    best = max(axes, key=lambda t: (t.turn.denominator, t.proper, t.axis @ _NEAR_Z), default=None)
     main = best.axis if best else np.array([0.0, 0, 1])
-    involutions = all(t.turn in (0, Fraction(1, 2)) for t in turns)
-    symbols = [t.symbol for t in turns]
-    letters = involutions and max(symbols.count("C2"), symbols.count("σ")) > 1
+    letters = _letters(turns)
+    if letters is not None and [t.symbol for t in turns].count("C2") == 3:
+        main = letters[2]
     return Layout(tuple(tuple(turns[g] for g in members) for members in classes), main, solid, letters)
+
+
+def _letters(turns: Sequence[Turn]) -> Float[np.ndarray, "3 3"] | None:
+    """Share the three directions of D2, C2v or D2h out among x, y and z; None for any other group."""
+    symbols = [t.symbol for t in turns]
+    involutions = all(t.turn in (0, Fraction(1, 2)) for t in turns)
+    if not involutions or max(symbols.count("C2"), symbols.count("σ")) < 2:
+        return None
+    directions: list[np.ndarray] = []
+    for t in turns:
+        if t.axis.any() and not any(t.along(axis) for axis in directions):
+            directions.append(t.axis)
+    closeness = np.abs(np.array([_NEAR_X, _NEAR_Y, _NEAR_Z]) @ np.transpose(directions))
+    return np.array(directions)[linear_sum_assignment(closeness, maximize=True)[1]]
 
 
 def class_labels(layout: Layout) -> tuple[str, ...]:
@@ -145,8 +164,8 @@ def irrep_order(labels: Sequence[str]) -> list[int]:
 
     def key(n: int) -> tuple:
         name = labels[n].rstrip("*")
-        ending = name.lstrip("ABETGH123456789")
-        return _ENDINGS.index(ending), "ABETGH".index(name[0]), name, labels[n]
+        index, ending = name[1:].rstrip("gu'"), name.lstrip("ABETGH0123456789")
+        return _ENDINGS.index(ending), "ABETGH".index(name[0]), int(index or 0), labels[n]
 
     return sorted(range(len(labels)), key=key)
 
@@ -160,8 +179,8 @@ def _mark(layout: Layout, c: int) -> str:
     t = layout.classes[c][0]
     if t.symbol not in ("C2", "σ"):
         return ""
-    letter = "xyz"[np.abs(t.axis).argmax()]
-    if layout.letters:
+    if layout.letters is not None:
+        letter = "xyz"[np.abs(layout.letters @ t.axis).argmax()]
         return f"({letter})" if t.symbol == "C2" else "({})".format("xyz".replace(letter, ""))
     if any(t.along(layout.main) for t in layout.classes[c]):
         return "" if t.symbol == "C2" else "h"
@@ -201,7 +220,7 @@ def _letter(layout: Layout, χ: Complex[np.ndarray, "classes"]) -> tuple[str, in
         return "E", 1 if layout.solid else round(angle * n)
     if d > 2:
         return "TGH"[d - 3], 1 if χ[c].real > 0 else 2
-    if layout.letters and layout.number("C2", across=True) is not None:  # D2, D2h
+    if layout.letters is not None and layout.number("C2", across=True) is not None:  # D2, D2h
         signs = {_mark(layout, c): x.real for c, x in enumerate(χ) if layout.classes[c][0].symbol == "C2"}
         plus = [index for index, mark in enumerate(("(z)", "(y)", "(x)"), start=1) if signs[mark] > 0]
         return ("A", 1) if len(plus) == 3 else ("B", plus[0])

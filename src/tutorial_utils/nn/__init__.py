@@ -2,12 +2,18 @@
 
 from tutorial_utils.nn.baselines import CoordinateMLP, InvariantMLP, ScalarsTimesVectors, standardise
 from tutorial_utils.nn.network import EquivariantNetwork, forces
+from tutorial_utils.nn.potential import Calculator, Potential, energy_and_forces, load, stress
 
 __all__ = [
+    "Calculator",
     "CoordinateMLP",
     "EquivariantNetwork",
     "InvariantMLP",
+    "Potential",
     "ScalarsTimesVectors",
+    "energy_and_forces",
     "forces",
+    "load",
     "standardise",
+    "stress",
 ]

@@ -167,7 +167,7 @@ def molecules(pos: Float[Tensor, "atoms_of_all 3"], atoms: int) -> Float[Tensor,
 def pair_vectors(pos: Float[Tensor, "atoms_of_all 3"], atoms: int) -> Float[Tensor, "graphs pairs 3"]:
     """Give r_j - r_i for all pairs i < j of each molecule, Å."""
     positions = molecules(pos, atoms)
-    i, j = torch.triu_indices(atoms, atoms, offset=1)
+    i, j = torch.triu_indices(atoms, atoms, offset=1, device=pos.device)
     return positions[:, j] - positions[:, i]
 
 

@@ -14,7 +14,8 @@ Sources: tensor field networks (arXiv:1802.08219), e3nn (arXiv:2207.09453), Nequ
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from ase.data import atomic_numbers as number_of
@@ -53,6 +54,8 @@ class EquivariantNetwork(nn.Module):
         neighbours: float = 8.0,
         per: str = "system",
         reduce: str = "sum",
+        inputs: Mapping[str, str] | None = None,
+        product: "Product | None" = None,
     ):
         """Build a network with random weights.
 
@@ -66,6 +69,10 @@ class EquivariantNetwork(nn.Module):
             neighbours: typical number of neighbours; sums over neighbours are divided by its square root.
             per: ``"system"`` for one output a structure, ``"atom"`` for one an atom.
             reduce: how atoms make up a system: ``"sum"`` (extensive) or ``"mean"`` (intensive).
+            inputs: what an atom knows besides its element: fields of the graph and their irreps, for example
+                ``{"field": "1o", "charge": "0e"}``, one row an atom or one a structure.
+            product: makes the product of features and harmonics in each layer, as `depthwise_product` does,
+                the default.
 
         Raises:
             ValueError: for an unknown element, a wrong ``per`` or ``reduce``, or an irrep of ``irreps_out``
@@ -73,22 +80,43 @@ class EquivariantNetwork(nn.Module):
         """
         super().__init__()
         self.irreps_out, hidden = o3.Irreps(irreps_out), o3.Irreps(irreps_hidden)
+        self.inputs = {name: o3.Irreps(irreps) for name, irreps in (inputs or {}).items()}
         _check(elements, hidden, per, reduce)
         self.elements, self.cutoff, self.per, self.reduce = tuple(elements), cutoff, per, reduce
+        # What builds the network again: `nn.load` reads it from the file, which cannot hold a function.
+        self.recipe = (
+            None
+            if product
+            else {
+                "kind": "EquivariantNetwork",
+                "elements": list(elements),
+                "irreps_out": str(self.irreps_out),
+                "irreps_hidden": str(hidden),
+                "layers": layers,
+                "cutoff": float(cutoff),
+                "radial": radial,
+                "neighbours": float(neighbours),
+                "per": per,
+                "reduce": reduce,
+                "inputs": {name: str(irreps) for name, irreps in self.inputs.items()},
+            }
+        )
         self.irreps_edge = o3.Irreps.spherical_harmonics(hidden.lmax)
+        self.harmonics = o3.SphericalHarmonics(self.irreps_edge, True, "component")
         row = torch.full((len(chemical_symbols),), -1)
         row[[number_of[symbol] for symbol in elements]] = torch.arange(len(elements))
         self.register_buffer("row_of_element", row, persistent=False)
-        # At first an atom knows only its element.
-        irreps = o3.Irreps([(hidden.count("0e"), "0e")])
-        self.embedding = nn.Embedding(len(elements), irreps.dim)
+        scalars = hidden.count("0e")
+        self.embedding = nn.Embedding(len(elements), scalars)
+        irreps = sum(self.inputs.values(), o3.Irreps([(scalars, "0e")]))
         self.basis = RadialBasis(radial, cutoff)
         self.layers = nn.ModuleList()
-        for _ in range(layers):
-            layer = Layer(irreps, self.irreps_edge, hidden, radial=radial, neighbours=neighbours)
+        for wanted in useful(irreps, self.irreps_edge, hidden, self.irreps_out, layers=layers):
+            layer = Layer(
+                irreps, self.irreps_edge, wanted, radial=radial, neighbours=neighbours, product=product
+            )
             self.layers.append(layer)
             irreps = layer.irreps_out
-        _check_reach(self.irreps_out, irreps, hidden, layers)
         # Biases go to 0e only: a constant vector would point somewhere.
         self.head = o3.Linear(irreps, self.irreps_out, biases=True)
 
@@ -101,31 +129,48 @@ class EquivariantNetwork(nn.Module):
         Raises:
             ValueError: for an element that the network does not know.
         """
+        # Compiled code cannot look at values: there, graphs have to come from `prepare`.
+        if not torch.compiler.is_compiling():
+            graph = self.prepare(graph)
         r = graphs.edge_vectors(graph)  # (edges, 3), from the centre to its neighbour
         length = r.norm(dim=-1)  # (edges,)
-        # A graph made for a longer cutoff has edges that add nothing but time.
-        near = length < self.cutoff
-        edge_index, r, length = graph.edge_index[:, near], r[near], length[near]
-        Y = o3.spherical_harmonics(self.irreps_edge, r, True, "component")  # (edges, (lmax + 1)²)
+        Y = self.harmonics(r)  # (edges, (lmax + 1)²)
         basis = self.basis(length)  # (edges, radial)
         u = envelope(length / self.cutoff)  # (edges,)
 
-        h = self.embedding(self._rows(graph.atomic_numbers))  # (atoms, scalars)
+        known = [self.embedding(self.row_of_element[graph.atomic_numbers])]  # (atoms, scalars)
+        h = torch.cat(known + [per_atom(graph, name) for name in self.inputs], dim=1)
         for layer in self.layers:
-            h = layer(h, edge_index, Y, basis, u)  # (atoms, hidden)
+            h = layer(h, graph.edge_index, Y, basis, u)  # (atoms, hidden)
         out = self.head(h)  # (atoms, irreps_out)
         return out if self.per == "atom" else pool(out, graph, self.reduce)  # or (graphs, irreps_out)
 
-    def _rows(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
-        """Number the elements by their place in ``elements``."""
-        rows = self.row_of_element[numbers]
-        if (rows < 0).any():
-            stranger = chemical_symbols[int(numbers[rows < 0][0])]
+    def prepare(self, graph: Data) -> Data:
+        """Check a graph and fit it to the network: its device and dtype, and no edge beyond the cutoff.
+
+        ``forward`` does it, but not in a compiled network: there, write ``compiled(model.prepare(graph))``.
+
+        Raises:
+            ValueError: for a graph made with a shorter cutoff, an element that the network does not know, or
+                a further input that is missing or has another size than its irreps.
+        """
+        graphs.check_cutoff(graph, self.cutoff)
+        graph = graphs.follow(graph, self)
+        unknown = self.row_of_element[graph.atomic_numbers] < 0
+        if unknown.any():
+            stranger = chemical_symbols[int(graph.atomic_numbers[unknown][0])]
             raise ValueError(
                 f"graph: holds {stranger}, but the network knows only {', '.join(self.elements)}; "
                 "add it to elements and train again"
             )
-        return rows
+        for name, irreps in self.inputs.items():
+            _check_input(graph, name, irreps)
+        near = graphs.edge_vectors(graph).detach().norm(dim=-1) < self.cutoff
+        if near.all():
+            return graph
+        # A graph made for a longer cutoff has edges that add nothing but time.
+        kept = {"edge_index": graph.edge_index[:, near], "edge_shift": graph.edge_shift[near]}
+        return graph.__copy__().update(kept)
 
 
 class Layer(nn.Module):
@@ -139,6 +184,7 @@ class Layer(nn.Module):
         *,
         radial: int,
         neighbours: float,
+        product: "Product | None" = None,
     ):
         super().__init__()
         self.neighbours = neighbours
@@ -146,10 +192,11 @@ class Layer(nn.Module):
         reachable = {ir for _, a in irreps_in for _, b in irreps_edge for ir in a * b}
         self.gate = gate(o3.Irreps([(mul, ir) for mul, ir in irreps_hidden if ir in reachable]))
         self.irreps_out = self.gate.irreps_out
-        self.product = depthwise_product(irreps_in, irreps_edge, self.gate.irreps_in)
+        self.product = (product or depthwise_product)(irreps_in, irreps_edge, self.gate.irreps_in)
         self.R = FullyConnectedNet([radial, 32, self.product.weight_numel], nn.functional.silu)
         self.W0 = o3.Linear(irreps_in, self.gate.irreps_in)
-        self.W1 = o3.Linear(self.product.irreps_out, self.gate.irreps_in)
+        # The product's many blocks of one irrep are one block to the linear map: one matrix each.
+        self.W1 = o3.Linear(self.product.irreps_out.simplify(), self.gate.irreps_in)
         self.W2 = o3.Linear(irreps_in, irreps_in)
 
     def forward(
@@ -168,6 +215,11 @@ class Layer(nn.Module):
         total = message.new_zeros(len(h), message.shape[1]).index_add(0, centre, message)  # (atoms, product)
         # The two terms have a variance of 1 each, their sum 2.
         return self.gate((self.W0(h) + self.W1(total / self.neighbours**0.5)) / 2**0.5)  # (atoms, irreps_out)
+
+
+# Takes (irreps_in, irreps_edge, wanted) and returns a module called with (h_j, Y, weights), which has
+# ``irreps_out`` and ``weight_numel``.
+Product = Callable[[o3.Irreps, o3.Irreps, o3.Irreps], Any]
 
 
 def depthwise_product(irreps_in: o3.Irreps, irreps_edge: o3.Irreps, wanted: o3.Irreps) -> o3.TensorProduct:
@@ -196,6 +248,47 @@ def depthwise_product(irreps_in: o3.Irreps, irreps_edge: o3.Irreps, wanted: o3.I
     return o3.TensorProduct(
         irreps_in, irreps_edge, irreps, instructions, shared_weights=False, internal_weights=False
     )
+
+
+def useful(
+    irreps_in: o3.Irreps, irreps_edge: o3.Irreps, hidden: o3.Irreps, irreps_out: o3.Irreps, *, layers: int
+) -> list[o3.Irreps]:
+    """Choose the features of each layer: those that the inputs can reach and that an output needs.
+
+    Args:
+        irreps_in: what an atom knows before the first layer.
+        irreps_edge: spherical harmonics.
+        hidden: irreps to choose from.
+        irreps_out: what the last layer has to offer, at least.
+        layers: how many.
+
+    Returns:
+        A part of ``hidden`` for each layer.
+
+    Raises:
+        ValueError: for outputs that would be zero for want of a path, not for a reason of physics.
+    """
+    reached = [{ir for _, ir in irreps_in}]
+    for _ in range(layers):
+        reached.append(_products(reached[-1], irreps_edge) & {ir for _, ir in hidden})
+    missing = [str(ir) for _, ir in irreps_out if ir not in reached[-1]]
+    if missing:
+        raise ValueError(
+            f"irreps_out: {', '.join(missing)} is out of reach, {layers} layers end with "
+            f"{'+'.join(map(str, sorted(reached[-1])))}; "
+            f"add it to irreps_hidden (now {hidden}), or add layers"
+        )
+    needed, chosen = {ir for _, ir in irreps_out}, []
+    for there in reversed(reached[1:]):
+        chosen.append(o3.Irreps([(mul, ir) for mul, ir in hidden if ir in there & needed]))
+        gates = {o3.Irrep("0e")} if chosen[-1].lmax > 0 else set()
+        # c is among the products of a and b just when a is among those of c and b
+        needed = _products({ir for _, ir in chosen[-1]} | gates, irreps_edge)
+    return chosen[::-1]
+
+
+def _products(some: Iterable[o3.Irrep], irreps_edge: o3.Irreps) -> set[o3.Irrep]:
+    return {ir for a in some for _, b in irreps_edge for ir in a * b}
 
 
 def gate(hidden: o3.Irreps) -> Gate:
@@ -255,7 +348,9 @@ def pool(values: Float[Tensor, "atoms irreps"], graph: Data, reduce: str) -> Flo
     which = graph.batch if "batch" in graph else torch.zeros_like(graph.atomic_numbers)
     count = graph.num_graphs if "batch" in graph else 1
     total = values.new_zeros(count, values.shape[1]).index_add(0, which, values)
-    return total / which.bincount(minlength=count)[:, None] if reduce == "mean" else total
+    if reduce == "sum":
+        return total
+    return total / total.new_zeros(count, 1).index_add(0, which, torch.ones_like(values[:, :1]))
 
 
 def forces(model: nn.Module, graph: Data) -> Float[Tensor, "atoms 3"]:
@@ -275,13 +370,25 @@ def forces(model: nn.Module, graph: Data) -> Float[Tensor, "atoms 3"]:
         return -torch.autograd.grad(energy, pos, create_graph=training)[0]
 
 
-def _check_reach(irreps_out: o3.Irreps, reached: o3.Irreps, hidden: o3.Irreps, layers: int) -> None:
-    """Refuse outputs that would be zero for want of a path, not for a reason of physics."""
-    unreached = [str(ir) for _, ir in irreps_out if ir not in reached]
-    if unreached:
+def per_atom(graph: Data, name: str) -> Float[Tensor, "atoms irreps"]:
+    """Return a further input with one row an atom, also where there is one row a structure."""
+    value, atoms = graph[name], len(graph.atomic_numbers)
+    value = value.reshape(len(value), -1)
+    if len(value) == atoms:  # where it is the number of structures too, each has one atom
+        return value
+    return value[graph.batch] if "batch" in graph else value.expand(atoms, -1)
+
+
+def _check_input(graph: Data, name: str, irreps: o3.Irreps) -> None:
+    """Refuse a graph whose further input does not fit."""
+    structures = graph.num_graphs if "batch" in graph else 1
+    found = tuple(graph[name].shape) if isinstance(graph.get(name), Tensor) else "nothing"
+    atoms, per_row = len(graph.atomic_numbers), math.prod(found[1:]) if found != "nothing" else 0
+    if found == "nothing" or not found or found[0] not in (atoms, structures) or per_row != irreps.dim:
         raise ValueError(
-            f"irreps_out: {', '.join(unreached)} is out of reach, {layers} layers end with {reached}; "
-            f"add it to irreps_hidden (now {hidden}), or add layers"
+            f"graph: the input {name!r} ({irreps}) has the shape ({atoms}, {irreps.dim}), one row an atom, "
+            f"or ({structures}, {irreps.dim}), one a structure; got {found}. "
+            f"Give it as to_graph(..., system={{{name!r}: ...}}) or atom="
         )
 
 

@@ -2,11 +2,13 @@
 
 `lattice` and `displacements` compute, `spectra` says what a density of states means, `alloys` holds virtual
 crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is what they have to beat;
-`evaluation` scores them. `stored` reads what was computed before.
+`evaluation` scores them. `from_dataset` reads what was computed before, `phonopy_files` what
+phonopy has computed.
 """
 
 from tutorial_utils.phonons.alloys import virtual_crystal
-from tutorial_utils.phonons.displacements import force_constants
+from tutorial_utils.phonons.displacements import force_constants, from_forces
+from tutorial_utils.phonons.from_dataset import load_constants, load_field
 from tutorial_utils.phonons.lattice import (
     Field,
     ForceConstants,
@@ -17,6 +19,7 @@ from tutorial_utils.phonons.lattice import (
     mesh,
 )
 from tutorial_utils.phonons.network import SpectrumNetwork
+from tutorial_utils.phonons.phonopy_files import read_phonopy
 from tutorial_utils.phonons.prediction import Ensemble, predict, pretrained, train
 from tutorial_utils.phonons.spectra import (
     broaden,
@@ -28,7 +31,6 @@ from tutorial_utils.phonons.spectra import (
     paired,
     peaked,
 )
-from tutorial_utils.phonons.stored import stored, stored_field
 
 __all__ = [
     "Ensemble",
@@ -41,7 +43,10 @@ __all__ = [
     "errors",
     "force_constants",
     "frequencies",
+    "from_forces",
     "heat_capacity",
+    "load_constants",
+    "load_field",
     "mean_frequency",
     "mean_square",
     "mesh",
@@ -51,8 +56,7 @@ __all__ = [
     "peaked",
     "predict",
     "pretrained",
-    "stored",
-    "stored_field",
+    "read_phonopy",
     "train",
     "virtual_crystal",
 ]

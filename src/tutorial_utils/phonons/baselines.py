@@ -68,31 +68,47 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Kernel:
-    """Kernel ridge regression on the formula, with the kernel exp(-Σ|x - x'|).
+    """Kernel ridge regression on the formula, with the kernel exp(-Σ|x - x'| - w |ln v/v'|).
 
-    It knows how much of which element there is, but not that elements resemble each other, nor where the
-    atoms are.
+    It knows how much of which element there is and, where w > 0, the volume per atom v, but not that elements
+    resemble each other, nor where the atoms are.
 
     Attributes:
-        known: (crystals, numbers) | shares of the elements.
+        structures: the training crystals.
         weights: (crystals, points) | of the kernel functions.
         mean: (points,) | the mean of the training spectra.
+        volume: w, how much the volume counts.
     """
 
-    known: np.ndarray
+    structures: Sequence[Atoms]
     weights: np.ndarray
     mean: np.ndarray
+    volume: float
 
     @classmethod
     def fit(
-        cls, structures: Sequence[Atoms], dos: Float[np.ndarray, "crystals points"], *, ridge: float = 0.1
+        cls,
+        structures: Sequence[Atoms],
+        dos: Float[np.ndarray, "crystals points"],
+        *,
+        ridge: float = 0.1,
+        volume: float = 0.0,
     ) -> "Kernel":
-        """Solve (K + ridge) w = dos - mean."""
-        known, mean = composition(structures), dos.mean(axis=0)
-        kernel = np.exp(-distances(known, known))
-        return cls(known, np.linalg.solve(kernel + ridge * np.eye(len(kernel)), dos - mean), mean)
+        """Solve (K + ridge) weights = dos - mean."""
+        mean = dos.mean(axis=0)
+        K = kernel(structures, structures, volume)
+        return cls(structures, np.linalg.solve(K + ridge * np.eye(len(K)), dos - mean), mean, volume)
 
     def predict(self, structures: Sequence[Atoms]) -> Float[np.ndarray, "crystals points"]:
         """Evaluate; what comes out negative is set to zero."""
-        kernel = np.exp(-distances(composition(structures), self.known))
-        return (self.mean + kernel @ self.weights).clip(min=0)
+        K = kernel(structures, self.structures, self.volume)
+        return (self.mean + K @ self.weights).clip(min=0)
+
+
+def kernel(first: Sequence[Atoms], second: Sequence[Atoms], volume: float) -> Float[np.ndarray, "n m"]:
+    """Return exp(-Σ|x - x'| - volume · |ln v/v'|) for all pairs of crystals."""
+    apart = distances(composition(first), composition(second))
+    if volume:
+        v, w = (np.log([atoms.get_volume() / len(atoms) for atoms in some]) for some in (first, second))
+        apart = apart + volume * np.abs(v[:, None] - w)
+    return np.exp(-apart)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import spglib
 from ase import Atoms
 from jaxtyping import Float, Int
 
-from tutorial_utils.phonons.lattice import ForceConstants, from_supercell
+from tutorial_utils import groups, structures
+from tutorial_utils.phonons.lattice import ForceConstants, from_supercell, kinds
 
 SYMMETRY_TOLERANCE = 1e-4  # Å
 Forces = Callable[[Atoms], Float[np.ndarray, "sites 3"]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Symmetry:
     """Operations of a supercell, translations among them.
 
@@ -33,22 +33,25 @@ class Symmetry:
 
 
 def symmetry(supercell: Atoms) -> Symmetry:
-    """Find the operations that leave a crystal as it is (spglib).
+    """Find the operations that leave a crystal as it is, its magnetic moments and charges among it.
 
     Raises:
-        ValueError: if spglib finds no symmetry, as where atoms overlap.
+        ValueError: if there is none, as where atoms overlap, or for moments that are vectors.
     """
-    cell, places = supercell.cell.array, supercell.get_scaled_positions()
-    found = spglib.get_symmetry((cell, places, supercell.numbers), symprec=SYMMETRY_TOLERANCE)
-    if found is None:
-        raise ValueError("supercell: spglib finds no symmetry; do atoms overlap?")
-    rotations, permutations = [], []
-    for W, w in zip(found["rotations"], found["translations"], strict=True):
-        moved = places @ W.T + w
-        apart = moved[:, None] - places
-        permutations.append(np.abs(apart - apart.round()).sum(axis=-1).argmin(axis=1))
-        rotations.append(cell.T @ W @ np.linalg.inv(cell.T))
-    return Symmetry(np.array(rotations), np.array(permutations))
+    moments = supercell.get_initial_magnetic_moments()
+    if moments.ndim > 1:
+        raise ValueError(
+            "atoms: magnetic moments that are vectors are not supported; give one number an atom"
+        )
+    labels = np.stack([supercell.numbers, moments, supercell.get_initial_charges()], axis=1).round(6)
+    labelled = Atoms(
+        numbers=1 + np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1),
+        positions=supercell.positions,
+        cell=supercell.cell,
+        pbc=True,
+    )
+    found = groups.space_group(labelled, tolerance=SYMMETRY_TOLERANCE)
+    return Symmetry(found.rotations, found.permutations)
 
 
 def directions(operations: Symmetry, atom: int) -> Float[np.ndarray, "n 3"]:
@@ -64,7 +67,7 @@ def directions(operations: Symmetry, atom: int) -> Float[np.ndarray, "n 3"]:
     for count in (1, 2, 3):
         for chosen in combinations(cube, count):
             turned = np.concatenate([R @ d for d in chosen])
-            if np.linalg.svd(turned, compute_uv=False)[2] > 0.1:
+            if np.linalg.eigvalsh(turned.T @ turned)[0] > 0.01:
                 return np.array(chosen)
     raise AssertionError("three directions that are not in a plane always do")
 
@@ -89,12 +92,15 @@ def displacements(operations: Symmetry, atoms: Iterable[int]) -> list[tuple[int,
     return moves
 
 
-def force_constants(atoms: Atoms, repeats: int, forces: Forces, *, step: float = 0.01) -> ForceConstants:
+def force_constants(
+    atoms: Atoms, repeats: int | tuple[int, int, int], forces: Forces, *, step: float = 0.01
+) -> ForceConstants:
     """Compute force constants by finite displacements in a supercell.
 
     Args:
-        atoms: primitive cell, at rest.
-        repeats: edges of the supercell, in edges of the cell.
+        atoms: primitive cell, at rest. Its masses, magnetic moments and charges are kept, constraints such
+            as FixAtoms are left out: any atom of a crystal can move.
+        repeats: edges of the supercell, in edges of the cell: one number, or one for each.
         forces: gives the forces (eV/Å) on all atoms of a structure.
         step: how far an atom is moved, Å.
 
@@ -102,17 +108,21 @@ def force_constants(atoms: Atoms, repeats: int, forces: Forces, *, step: float =
         As computed: see `ForceConstants.acoustic` for the sum rule.
 
     Raises:
-        ValueError: for a molecule or a slab, or a step that is not positive.
+        ValueError: for a molecule or a slab, sites shared by elements, repeats below 1, a step that is not
+            positive, or forces that are not finite or of another shape.
     """
+    atoms = structures.plain(atoms)
     if not atoms.pbc.all():
         raise ValueError(f"atoms: a crystal is periodic along all axes, got pbc {atoms.pbc.tolist()}")
     if not step > 0:
         raise ValueError(f"step: expected a positive length in Å, got {step}")
-    supercell = atoms.repeat(repeats)
+    edges = np.atleast_1d(repeats)
+    if edges.shape not in ((1,), (3,)) or edges.dtype.kind != "i" or edges.min() < 1:
+        raise ValueError(f"repeats: expected a whole number from 1 on, or three of them, got {repeats!r}")
+    supercell = atoms.repeat(tuple(np.broadcast_to(edges, 3).tolist()))
     operations = symmetry(supercell)
-    moves = displacements(operations, range(len(atoms)))
     responses = []
-    for atom, d in moves:
+    for atom, d in displacements(operations, range(len(atoms))):
         moved = supercell.copy()
         moved.positions[atom] += step * d
         responses.append((atom, step * d, np.asarray(forces(moved))))
@@ -129,13 +139,22 @@ def assemble(
 
     Args:
         atoms: primitive cell.
-        supercell: begins with the atoms of the primitive cell.
+        supercell: begins with one image of each atom of the primitive cell.
         operations: of the supercell.
         responses: (moved atom, how far (3,) in Å, forces on all atoms (sites, 3) in eV/Å).
 
     Returns:
         The force constants of all atoms of the primitive cell.
+
+    Raises:
+        ValueError: for forces of another shape or not finite, or where these moves do not say enough.
     """
+    for atom, _, F in responses:
+        if F.shape != (len(supercell), 3) or not np.isfinite(F).all():
+            raise ValueError(
+                f"forces: expected ({len(supercell)}, 3) finite numbers in eV/Å where atom {atom} is moved, "
+                f"got {F.shape}" + ("" if np.isfinite(F).all() else ", some of them not finite")
+            )
     columns: dict[int, np.ndarray] = {}
     for source in dict.fromkeys(atom for atom, _, _ in responses):
         own = [(u, F) for atom, u, F in responses if atom == source]
@@ -146,6 +165,9 @@ def assemble(
                 turned = np.empty_like(column)
                 turned[permutation] = R @ column @ R.T
                 columns[target] = turned
+    missing = [i for i in range(len(atoms)) if i not in columns]
+    if missing:
+        raise ValueError(f"responses: neither the atoms {missing} of the cell nor equivalent ones were moved")
     values = np.array([columns[i].swapaxes(1, 2) for i in range(len(atoms))])
     return from_supercell(atoms, supercell, values)
 
@@ -162,7 +184,9 @@ def _column(
             turned[permutation] = F @ R.T
             moves.append(R @ u)
             answers.append(turned.reshape(-1))
-    solution = np.linalg.lstsq(np.array(moves), -np.array(answers), rcond=None)[0]  # (3, sites * 3)
+    solution, _, rank, _ = np.linalg.lstsq(np.array(moves), -np.array(answers), rcond=1e-3)  # (3, sites * 3)
+    if rank < 3:
+        raise ValueError(f"responses: atom {atom} moves in {rank} independent directions, with symmetry")
     return solution.reshape(3, -1, 3).transpose(1, 2, 0)
 
 
@@ -173,30 +197,27 @@ def from_forces(
 
     Args:
         atoms: primitive cell, at rest.
-        supercell: a cube of such cells, in any order (phonopy's, for example).
+        supercell: a repetition of it, of any shape and in any order (phonopy's, for example).
         responses: (moved atom, how far (3,) in Å, forces on all atoms (sites, 3) in eV/Å), as numbered in
             `supercell`. One of each kind of equivalent atoms has to be moved, as `displacements` says.
 
     Raises:
-        ValueError: if the supercell is none of this cell.
+        ValueError: if the supercell is none of this cell, or the moves do not say enough.
     """
-    wanted, order = in_order(atoms, supercell)
+    order = cell_first(atoms, supercell)
     place = np.argsort(order)
+    for atom, _, F in responses:
+        if not 0 <= atom < len(supercell) or np.shape(F) != (len(supercell), 3):
+            raise ValueError(
+                f"responses: expected atoms 0 to {len(supercell) - 1} and forces ({len(supercell)}, 3) "
+                f"in eV/Å, got atom {atom} and forces {np.shape(F)}"
+            )
     ours = [(int(place[atom]), np.asarray(u), np.asarray(F)[order]) for atom, u, F in responses]
-    return assemble(atoms, wanted, symmetry(wanted), ours)
+    return assemble(atoms, supercell[order], symmetry(supercell[order]), ours)
 
 
-def in_order(atoms: Atoms, supercell: Atoms) -> tuple[Atoms, Int[np.ndarray, " sites"]]:
-    """Return the repeated cell in ASE's order, and where each of its atoms stands in `supercell`.
-
-    Raises:
-        ValueError: if the supercell is no cube of such cells.
-    """
-    size = round((len(supercell) / len(atoms)) ** (1 / 3))
-    wanted = atoms.repeat(size)
-    apart = (wanted.positions[:, None] - supercell.positions) @ np.linalg.inv(wanted.cell.array)
-    distance = np.abs(apart - apart.round()).max(axis=-1)
-    order = distance.argmin(axis=1)
-    if len(wanted) != len(supercell) or distance.min(axis=1).max() > 1e-3 or len(set(order)) < len(order):
-        raise ValueError(f"supercell: its {len(supercell)} atoms are not {size}³ cells of {len(atoms)} atoms")
-    return wanted, order
+def cell_first(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
+    """Return the order of a supercell's atoms that begins with one image of each atom of the cell."""
+    kind = kinds(atoms, supercell)
+    first = np.unique(kind, return_index=True)[1]
+    return np.concatenate([first, np.delete(np.arange(len(supercell)), first)])

@@ -23,12 +23,16 @@ def evaluate_file(path: str | Path) -> dict[str, pd.DataFrame]:
         ridge, difference, and its standard error. A part whose spectra are blank is left out.
 
     Raises:
-        DatasetError, ValueError: as `datasets.load`.
+        DatasetError, ValueError: as `datasets.load`; or if the file holds no spectrum to train the kernel on,
+            or none to compare with.
     """
     data = datasets.load("phonon_dos_published", path=path)
     known = np.isfinite(data["dos"]).all(axis=1)
     rows = {part: np.flatnonzero(known & (data["split"] == part)) for part in ("train", "valid", "test")}
+    counts = {part: len(chosen) for part, chosen in rows.items()}
     train = rows.pop("train")
+    if not len(train) or not any(map(len, rows.values())):
+        raise ValueError(f"path: spectra to train on, and to compare with, are needed; {path} holds {counts}")
     kernel = Kernel.fit([data.structures[n] for n in train], data["dos"][train])
     found = {}
     for part, chosen in rows.items():

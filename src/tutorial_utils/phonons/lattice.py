@@ -10,9 +10,11 @@ an imaginary one: a crystal that is not stable.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
+from ase.geometry import minkowski_reduce
 from jaxtyping import Complex, Float, Int
 
 from tutorial_utils.conventions import COULOMB
@@ -22,7 +24,7 @@ WAVENUMBER = units._c * 1e-10  # THz of 1/cm
 EQUAL_LENGTHS = 1e-4  # Å; images whose distances differ by less share a force constant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ForceConstants:
     """What it costs to move atoms of a crystal, pair by pair.
 
@@ -40,6 +42,10 @@ class ForceConstants:
     vectors: Float[np.ndarray, "pairs 3"]
     values: Float[np.ndarray, "pairs 3 3"]
     share: Float[np.ndarray, " pairs"]
+
+    def __repr__(self) -> str:
+        reach = np.linalg.norm(self.vectors, axis=1).max(initial=0.0)
+        return f"ForceConstants({self.atoms.symbols}: {len(self.share)} pairs up to {reach:.2f} Å)"
 
     @property
     def sums(self) -> Float[np.ndarray, "atoms 3 3"]:
@@ -69,7 +75,7 @@ class ForceConstants:
         return replace(self, values=values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """The electric field that moving ions make, which splits LO from TO.
 
@@ -81,6 +87,10 @@ class Field:
     charges: Float[np.ndarray, "atoms 3 3"]
     dielectric: Float[np.ndarray, "3 3"]
 
+    def __repr__(self) -> str:
+        mean = [round(float(np.trace(Z)) / 3, 2) for Z in self.charges]
+        return f"Field(mean Born charges {mean} e, mean ε∞ {np.trace(self.dielectric) / 3:.2f})"
+
 
 def from_supercell(
     atoms: Atoms, supercell: Atoms, values: Float[np.ndarray, "atoms sites 3 3"]
@@ -89,8 +99,9 @@ def from_supercell(
 
     Args:
         atoms: the primitive cell.
-        supercell: a periodic repetition of it, in any order, which begins with the primitive cell's atoms.
-        values: Φ between atoms of the first cell and of the supercell, eV/Å².
+        supercell: a periodic repetition of it, of any shape and in any order, but for its first atoms: they
+            are one image each of the cell's atoms, in the order of these.
+        values: Φ between these first atoms and all atoms of the supercell, eV/Å².
 
     Returns:
         Force constants; an atom with several images at the same shortest distance is shared among these.
@@ -98,38 +109,73 @@ def from_supercell(
     Raises:
         ValueError: if the shapes do not fit, or the supercell is none of this cell.
     """
-    if values.shape != (len(atoms), len(supercell), 3, 3):
-        raise ValueError(f"values: expected ({len(atoms)}, {len(supercell)}, 3, 3), got {values.shape}")
-    kind = _kinds(atoms, supercell)
-    found = _nearest_images(atoms, supercell)
+    values = np.asarray(values)
+    if values.shape != (len(atoms), len(supercell), 3, 3) or not np.isfinite(values).all():
+        raise ValueError(
+            f"values: expected ({len(atoms)}, {len(supercell)}, 3, 3) finite numbers, got {values.shape}"
+        )
+    kind = kinds(atoms, supercell)
+    if not np.array_equal(kind[: len(atoms)], np.arange(len(atoms))):
+        raise ValueError(
+            f"supercell: its first {len(atoms)} atoms should be images of the cell's in order, but they "
+            f"are of the atoms {kind[: len(atoms)].tolist()}; put one image of each first"
+        )
+    found = _nearest_images(supercell, len(atoms))
     i, site, vectors, share = (np.concatenate(parts) for parts in zip(*found, strict=True))
     weighted = values[i, site] * share[:, None, None]
     return ForceConstants(atoms, np.stack([i, kind[site]]), vectors, weighted, share)
 
 
-def _kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
-    """Return which atom of the cell each atom of the supercell repeats."""
-    apart = (supercell.positions[:, None] - atoms.positions) @ np.linalg.inv(atoms.cell.array)
+def kinds(atoms: Atoms, supercell: Atoms) -> Int[np.ndarray, " sites"]:
+    """Return which atom of the cell each atom of the supercell repeats.
+
+    Raises:
+        ValueError: if the supercell is no repetition of the cell.
+    """
+    inverse = np.linalg.inv(atoms.cell.array)
+    multiples = supercell.cell.array @ inverse
+    cells = abs(np.linalg.det(multiples))
+    if np.abs(multiples - multiples.round()).max() > 1e-3 or round(cells) * len(atoms) != len(supercell):
+        raise ValueError(
+            f"supercell: its lattice vectors are {multiples.round(3).tolist()} times the cell's and "
+            f"it has {len(supercell)} atoms; expected whole multiples, and {cells:.3g} times "
+            f"{len(atoms)} atoms"
+        )
+    apart = (supercell.positions[:, None] - atoms.positions) @ inverse
     distance = np.abs(apart - apart.round()).max(axis=-1)
     kind = distance.argmin(axis=1)
     if distance.min(axis=1).max() > 1e-3 or (atoms.numbers[kind] != supercell.numbers).any():
         raise ValueError("supercell: some of its atoms are no images of the cell's")
+    if (np.bincount(kind, minlength=len(atoms)) != round(cells)).any():
+        raise ValueError("supercell: some atom of the cell is repeated more often than another")
     return kind
 
 
-def _nearest_images(atoms: Atoms, supercell: Atoms) -> list[tuple[np.ndarray, ...]]:
+def _nearest_images(supercell: Atoms, count: int) -> list[tuple[Any, ...]]:
     """Return (atom, site, vector, share) of the nearest images of all sites, atom by atom."""
-    steps = np.array(list(np.ndindex(5, 5, 5))) - 2
-    shifts = steps @ supercell.cell.array
-    found: list[tuple[np.ndarray, ...]] = []
-    for number, centre in enumerate(atoms.positions):
-        vectors = supercell.positions[:, None] - centre + shifts  # (sites, images, 3)
+    found = []
+    for number, centre in enumerate(supercell.positions[:count]):
+        vectors = _short(supercell.positions - centre, supercell.cell.array)  # (sites, images, 3)
         length = np.linalg.norm(vectors, axis=-1)
         nearest = length < length.min(axis=1, keepdims=True) + EQUAL_LENGTHS
         site, image = np.nonzero(nearest)
         share = 1 / nearest.sum(axis=1)[site]
         found.append((np.full(len(site), number), site, vectors[site, image], share))
     return found
+
+
+def _short(
+    vectors: Float[np.ndarray, "n 3"], cell: Float[np.ndarray, "3 3"]
+) -> Float[np.ndarray, "n images 3"]:
+    """Return images of vectors in a lattice (rows of cell), the shortest ones of each among them.
+
+    In a reduced cell these lie at most one cell away from the vector whose coordinates are below 1/2; in a
+    skew one they may be many cells away.
+    """
+    reduced = minkowski_reduce(cell)[0]
+    places = vectors @ np.linalg.inv(reduced)
+    steps = np.array(list(np.ndindex(3, 3, 3))) - 1
+    return ((places - places.round())[:, None] + steps) @ reduced
 
 
 def dynamical_matrix(
@@ -173,9 +219,8 @@ def _field_constants(
     supercell, for which its forces are exact already. Source: Y. Wang et al., J. Phys. Condens. Matter 22,
     202201 (2010).
     """
-    steps = np.array(list(np.ndindex(3, 3, 3))) - 1
-    images = (q - np.round(q))[:, None] + steps  # equal waves; the shortest has the direction
-    cartesian = images @ np.linalg.inv(atoms.cell.array).T
+    reciprocal = np.linalg.inv(atoms.cell.array).T
+    cartesian = _short(q @ reciprocal, reciprocal)  # equal waves; the shortest has the direction
     shortest = np.linalg.norm(cartesian, axis=-1).argmin(axis=1)
     n = cartesian[np.arange(len(q)), shortest]
     along = np.einsum("qa,iab->qib", n, field.charges)

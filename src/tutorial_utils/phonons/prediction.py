@@ -1,6 +1,6 @@
 """Train networks on known spectra, and let several of them predict together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,7 +89,7 @@ class Ensemble:
     networks: Sequence[SpectrumNetwork]
 
     def predict(
-        self, structures: Sequence[Atoms]
+        self, structures: Iterable[Atoms]
     ) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:
         """Predict densities of states of crystals, each with the maximum 1.
 
@@ -108,13 +108,18 @@ class Ensemble:
 
 @torch.no_grad()
 def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "crystals points"]:
-    """Return a network's spectra of graphs as they come out."""
+    """Return a network's spectra of graphs as they come out; graphs follow its dtype and device."""
     network.eval()
-    batches = [graphs.batch(data[n : n + BATCH]) for n in range(0, len(data), BATCH)]
-    return torch.cat([network(batch) for batch in batches]).double().numpy()
+    own = next(network.parameters())
+    found = []
+    for n in range(0, len(data), BATCH):
+        batch = graphs.batch(data[n : n + BATCH])
+        batch = batch.apply(lambda x: x.to(own.device, own.dtype if x.is_floating_point() else x.dtype))
+        found.append(network(batch))
+    return torch.cat(found).double().cpu().numpy()
 
 
-def store(path: str | Path, ensemble: Ensemble) -> None:
+def save(path: str | Path, ensemble: Ensemble) -> None:
     """Write an ensemble to a file, its weights in half precision: half the size, the same spectra."""
     first = ensemble.networks[0]
     torch.save(
@@ -130,25 +135,28 @@ def store(path: str | Path, ensemble: Ensemble) -> None:
     )
 
 
-def restore(path: str | Path) -> Ensemble:
-    """Read an ensemble that `store` has written; nothing but numbers is read."""
-    stored = torch.load(path, weights_only=True)
+def load(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
+    """Read an ensemble that `store` has written; nothing but numbers is read.
+
+    Its networks calculate in double precision, whatever torch's default is.
+    """
+    stored = torch.load(path, weights_only=True, map_location="cpu")
     networks = []
     for weights in stored["weights"]:
         network = SpectrumNetwork(stored["elements"], irreps_hidden=stored["irreps_hidden"])
         network.load_state_dict(weights)
-        networks.append(network.eval())
+        networks.append(network.to(device, torch.float64).eval())
     return Ensemble(networks)
 
 
 @cache
-def pretrained() -> Ensemble:
+def pretrained(device: str | torch.device = "cpu") -> Ensemble:
     """Return the ensemble that reference_data/phonon_networks.py has trained on the published spectra."""
-    return restore(PRETRAINED)
+    return load(PRETRAINED, device=device)
 
 
 def predict(
-    structures: Sequence[Atoms],
+    structures: Iterable[Atoms], *, device: str | torch.device = "cpu"
 ) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:
     """Predict densities of states at 0, 20, … 1000 1/cm by the shipped ensemble: see `Ensemble.predict`."""
-    return pretrained().predict(structures)
+    return pretrained(device).predict(structures)

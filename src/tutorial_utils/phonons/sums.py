@@ -9,7 +9,8 @@ cutoff. With the radial functions taken here the sums over a crystal are of the 
 trick of atomic descriptors (doi:10.1103/PhysRevB.87.184115), j by j.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch_geometric.data import Data
 
 from tutorial_utils import graphs
 from tutorial_utils.nn.network import RadialBasis, envelope
+from tutorial_utils.structures import plain
 
 CUTOFF = 4.5  # Å
 RADIAL = 8
@@ -27,32 +29,30 @@ WIDEST_GAP = 8.0  # Å, between the layers of a crystal; what is further apart i
 CLOSEST = 0.5  # of the sum of covalent radii: two atoms nearer than that are a mistake
 
 
-def lattice_sums(
-    atoms: Atoms, *, lmax: int = 0, cutoff: float = CUTOFF, radial: int = RADIAL, dos: object = None
-) -> Data:
+def lattice_sums(atoms: Atoms, *, lmax: int = 0, dos: object = None) -> Data:
     """Turn a crystal into a graph of pairs with lattice sums.
 
     Args:
         atoms: a crystal, periodic along three axes.
         lmax: highest degree of the harmonics.
-        cutoff: of the sums, Å.
-        radial: number of radial functions.
         dos: target spectrum (points,), if it is known.
 
     Returns:
         A graph with ``atomic_numbers`` (atoms,), ``edge_index`` (2, pairs) and ``sums``
-        (pairs, radial · (lmax + 1)²): for each l a block (radial, 2l + 1); and ``dos`` (1, points).
+        (pairs, 8 · (lmax + 1)²): for each l a block (8 radial functions, 2l + 1); and ``dos`` (1, points).
 
     Raises:
-        ValueError: for a slab, a wire or a molecule, or for atoms that overlap.
+        ValueError: for a slab, a wire or a molecule, for atoms that overlap, sites shared by elements, or
+            masses other than those of the elements, which no network here was trained on.
     """
+    atoms = plain(atoms, refuses=["masses"])  # the networks know those of the elements
     if not atoms.pbc.all():
         raise ValueError(f"atoms: phonon spectra are of crystals, periodic along all axes, got {atoms.pbc}")
-    edges = graphs.to_graph(atoms, cutoff)
+    edges = graphs.to_graph(atoms, CUTOFF)
     r = graphs.edge_vectors(edges)
     length = r.norm(dim=-1)
     _check(atoms, edges, length)
-    basis = RadialBasis(radial, cutoff)(length) * envelope(length / cutoff)[:, None]  # (edges, radial)
+    basis = RadialBasis(RADIAL, CUTOFF)(length) * envelope(length / CUTOFF)[:, None]  # (edges, radial)
     blocks = []
     for l in range(lmax + 1):
         Y = o3.spherical_harmonics(l, r, normalize=True, normalization="component")  # (edges, 2l + 1)
@@ -71,9 +71,32 @@ def lattice_sums(
     return graph
 
 
-def sums_irreps(lmax: int, radial: int = RADIAL) -> o3.Irreps:
+def cell_averages(atoms: Atoms, *, dos: object = None) -> Data:
+    """Turn a crystal into a graph that knows who is in the cell, but no distances.
+
+    Every atom hears all atoms of the cell, itself too, with the weight 1/atoms: a network on such graphs has
+    the same layers as one on `lattice_sums`, but knows the composition alone.
+
+    Args:
+        atoms: a crystal.
+        dos: target spectrum (points,), if it is known.
+    """
+    n = len(atoms)
+    pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T
+    graph = Data(
+        atomic_numbers=torch.tensor(atoms.numbers),
+        edge_index=pairs,
+        sums=torch.full((n * n, RADIAL), 1 / n),
+        num_nodes=n,
+    )
+    if dos is not None:
+        graph.dos = torch.as_tensor(np.asarray(dos), dtype=graph.sums.dtype)[None]
+    return graph
+
+
+def sums_irreps(lmax: int) -> o3.Irreps:
     """Return the irreps of ``sums``."""
-    return o3.Irreps([(radial, (l, (-1) ** l)) for l in range(lmax + 1)])
+    return o3.Irreps([(RADIAL, (l, (-1) ** l)) for l in range(lmax + 1)])
 
 
 def _check(atoms: Atoms, edges: Data, length: torch.Tensor) -> None:
@@ -121,15 +144,18 @@ def connected_dimensions(edges: Data) -> int:
     return best
 
 
-def crystals(structures: Sequence[Atoms], dos: np.ndarray | None = None, *, lmax: int = 0) -> list[Data]:
+def crystals(structures: Iterable[Atoms], dos: np.ndarray | None = None, *, lmax: int = 0) -> list[Data]:
     """Turn many crystals into graphs, with their spectra (crystals, points) where these are known.
 
     Raises:
         ValueError: for one crystal instead of a list, none, or one that `lattice_sums` refuses.
     """
-    if isinstance(structures, Atoms) or not len(structures):
-        got = f"one ase.Atoms, {structures.symbols}" if isinstance(structures, Atoms) else "none"
+    if isinstance(structures, Atoms | str | Path):
+        got = f"one ase.Atoms, {structures.symbols}" if isinstance(structures, Atoms) else repr(structures)
         raise ValueError(f"structures: expected a list of crystals, such as [atoms], got {got}")
+    structures = list(structures)
+    if not structures:
+        raise ValueError("structures: expected a list of crystals, such as [atoms], got none")
     if dos is None:
         return [lattice_sums(atoms, lmax=lmax) for atoms in structures]
     return [lattice_sums(a, lmax=lmax, dos=g) for a, g in zip(structures, dos, strict=True)]

@@ -11,6 +11,7 @@
 """
 
 from tutorial_utils.symmetry.laws import LAWS, Law
+from tutorial_utils.symmetry.outputs import of_calculator
 from tutorial_utils.symmetry.report import Report, equivariance_report
 from tutorial_utils.symmetry.stabilisers import stabiliser
 from tutorial_utils.symmetry.transformations import (
@@ -28,6 +29,7 @@ __all__ = [
     "Report",
     "equivariance_report",
     "invert",
+    "of_calculator",
     "permute",
     "random_rotation",
     "rotate",

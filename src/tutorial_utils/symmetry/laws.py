@@ -12,7 +12,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils.symmetry import transformations
-from tutorial_utils.symmetry.suspects import matrix_of
+from tutorial_utils.symmetry.trials import matrix_of
 
 LAWS = ("rotation", "parity", "translation", "permutation", "supercell")
 
@@ -20,6 +20,18 @@ LAWS = ("rotation", "parity", "translation", "permutation", "supercell")
 @dataclass(frozen=True)
 class Law:
     """One symmetry law, f(act_in(g, x)) = act_out(g, f(x)).
+
+    A law of one's own is one line. Positions that a denoising model or an EGNN gives back should move along
+    with the origin; `equivariance_report` takes this law in ``laws=["rotation", "parity", moves_along]``:
+
+    >>> import torch
+    >>> from tutorial_utils import symmetry
+    >>> moves_along = Law(
+    ...     "moves along",
+    ...     sample=lambda rng, x: torch.tensor(rng.normal(size=3)),
+    ...     act_in=lambda shift, x: symmetry.translate(x, shift),
+    ...     act_out=lambda shift, y: y + shift.to(y),
+    ... )
 
     Attributes:
         name: one word.
@@ -38,7 +50,7 @@ class Law:
 
 
 def laws_for(
-    x: Any, irreps_in: o3.Irreps | None, irreps_out: o3.Irreps, *, per: str, size: str | None
+    x: Any, irreps_in: o3.Irreps | None, irreps_out: o3.Irreps, *, per: str, size: str | None, group: str
 ) -> Iterator[Law]:
     """Give the laws of `LAWS` that can be tested on an input, in that order.
 
@@ -48,6 +60,7 @@ def laws_for(
         irreps_out: how the output transforms.
         per: "system" or "atom".
         size: "intensive", "extensive" or None.
+        group: "O(3)", or "SO(3)" for rotations without inversion.
 
     Returns:
         Permutation needs two atoms; the supercell law needs a periodic structure, and a declared size
@@ -55,7 +68,10 @@ def laws_for(
     """
     structure = isinstance(x, Atoms | Data)
     if structure or (isinstance(x, Tensor) and irreps_in is not None):
-        yield from _orthogonal(irreps_in, irreps_out)
+        rotation, parity = _orthogonal(irreps_in, irreps_out)
+        yield rotation
+        if group == "O(3)":
+            yield parity
     if structure:
         yield _translation()
         if len(transformations.positions_of(x)) > 1:
@@ -64,7 +80,7 @@ def laws_for(
             yield _supercell(per, size)
 
 
-def _orthogonal(irreps_in: o3.Irreps | None, irreps_out: o3.Irreps) -> Iterator[Law]:
+def _orthogonal(irreps_in: o3.Irreps | None, irreps_out: o3.Irreps) -> tuple[Law, Law]:
     """Rotation and parity: the same actions, sampled differently."""
 
     def act_in(R: np.ndarray, x: Any) -> Any:
@@ -75,8 +91,10 @@ def _orthogonal(irreps_in: o3.Irreps | None, irreps_out: o3.Irreps) -> Iterator[
     def act_out(R: np.ndarray, y: Tensor) -> Tensor:
         return y @ matrix_of(irreps_out, R).to(y).T
 
-    yield Law("rotation", lambda rng, x: transformations.random_rotation(rng), act_in, act_out)
-    yield Law("parity", lambda rng, x: -np.eye(3), act_in, act_out)
+    return (
+        Law("rotation", lambda rng, x: transformations.random_rotation(rng), act_in, act_out),
+        Law("parity", lambda rng, x: -np.eye(3), act_in, act_out),
+    )
 
 
 def _translation() -> Law:

@@ -12,16 +12,20 @@ import numpy as np
 import torch
 from ase import Atoms
 from e3nn import o3
-from jaxtyping import Float
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from tutorial_utils.symmetry import transformations
+from tutorial_utils.symmetry import outputs, transformations
 from tutorial_utils.symmetry.laws import Law, laws_for
-from tutorial_utils.symmetry.suspects import Trial, blocks, suspect
+from tutorial_utils.symmetry.suspects import suspect
+from tutorial_utils.symmetry.trials import Scale, Trial, blocks
 
 # Largest error that counts as round-off, relative to the output.
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 1e-1}
+# Failures that miss by no less than this share of the worst are as bad; the first of them is named.
+AS_BAD = 0.01
+# So many times the last digit counts as round-off; an output of no more than so many is nothing else.
+ROUND_OFF, NOTHING_ELSE = 10, 1000
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,11 @@ class Report:
     """What `equivariance_report` found; print it.
 
     Attributes:
-        errors: largest error by (law, irrep), relative to the size of that irrep's output.
+        errors: largest error by (law, irrep), beyond round-off; relative to the size of that irrep's output,
+            for scalars to how much they differ between the inputs tried.
         tolerance: largest error that counts as round-off.
         vacuous: irreps that pass only because their output is zero or constant.
-        suspect: a sentence on the likely cause of the first failure, or of a vacuous pass.
+        suspect: a sentence on the likely cause of `first_failure`, or of a vacuous pass.
     """
 
     errors: Mapping[tuple[str, str], float]
@@ -42,8 +47,10 @@ class Report:
 
     @property
     def first_failure(self) -> tuple[str, str] | None:
-        """The first law that fails and its irrep; None where all hold."""
-        return next((key for key, error in self.errors.items() if not error <= self.tolerance), None)
+        """The law to mend first and its irrep: the first that misses about as much as the worst, or None."""
+        failures = {key: e for key, e in self.errors.items() if not e <= self.tolerance}
+        worst = max((np.inf if np.isnan(e) else e for e in failures.values()), default=0.0)
+        return next((key for key, e in failures.items() if not e < AS_BAD * worst), None)
 
     @property
     def passed(self) -> bool:
@@ -82,6 +89,7 @@ def equivariance_report(
     irreps_in: o3.Irreps | str | None = None,
     per: Literal["system", "atom"] = "system",
     size: Literal["intensive", "extensive"] | None = None,
+    group: Literal["O(3)", "SO(3)"] = "O(3)",
     laws: Sequence[Law | str] | None = None,
     tolerance: float | None = None,
     trials: int = 5,
@@ -93,8 +101,14 @@ def equivariance_report(
     cannot hide a fault. Give atoms rather than a graph where the building of the graph is to be
     tested too. Put a model with dropout into ``eval()`` first.
 
+    Scalars are measured by how much they differ between these inputs, so that a reference energy hides
+    nothing; other irreps by their largest component. Beyond ``tolerance`` times that, ten times the last
+    digit of the output counts as round-off, and ten times what the output changes by when the input
+    changes in its last digit.
+
     Args:
-        f: the function or model.
+        f: the function or model; for an ASE calculator `of_calculator`. A network of `tutorial_utils.nn` is
+            given atoms as graphs.
         x: ``ase.Atoms``, a graph of `to_graph`, or a tensor (..., irreps_in.dim); anything else with
             ``laws`` of its own.
         irreps_out: how the output transforms.
@@ -102,7 +116,8 @@ def equivariance_report(
         per: for a structure, one output a system, shape (dim,) or (1, dim), or one an atom, (atoms, dim).
         size: for a periodic structure and ``per="system"``, whether the output is the same for n cells
             (intensive) or n times larger (extensive); None leaves the supercell law out.
-        laws: names of laws, or laws defined elsewhere; None takes every law of `LAWS` that applies.
+        group: "SO(3)" for a model that was never meant to obey inversion: leaves parity out.
+        laws: names of laws, or laws of your own (see `Law`); None takes every law of `LAWS` that applies.
         tolerance: largest relative error that counts as round-off; None takes `TOLERANCE` of the dtype.
         trials: number of inputs, the first is ``x`` itself.
         seed: of the transformations and deformations.
@@ -114,33 +129,43 @@ def equivariance_report(
         ValueError: where arguments do not fit each other, or the output does not fit ``irreps_out``.
     """
     irreps = o3.Irreps(irreps_out).remove_zero_multiplicities()
-    _check(x, irreps, irreps_in, per, size, trials)
-    chosen = _chosen(laws, x, irreps_in, irreps, per, size)
+    _check(x, irreps, irreps_in, per=per, size=size, group=group, trials=trials)
+    chosen = _chosen(laws, x, irreps_in, irreps, per=per, size=size, group=group)
     rng = np.random.default_rng(seed)
     inputs = [x] + [_deformed(x, chosen, rng) for _ in range(trials - 1)]
-    evaluate = partial(_evaluate, f, irreps=irreps, per=per)
+    evaluate = partial(outputs.evaluate, outputs.for_input(f, x), irreps=irreps, per=per)
     pairs = [(each, evaluate(each)) for each in inputs]
     records = {law.name: [_try(law, evaluate, *pair, rng) for pair in pairs] for law in chosen}
-    sizes = _sizes([y for trials in records.values() for t in trials for y in (t.before, t.after)], irreps)
-    tolerance = _tolerance(x, pairs[0][1]) if tolerance is None else tolerance
-    errors = _errors(records, irreps, sizes)
-    passing = [
-        ir for ir in sizes if all(error <= tolerance for (_, other), error in errors.items() if other == ir)
-    ]
-    reasons = _vacuous([y for _, y in pairs], irreps, {ir: sizes[ir] for ir in passing})
+    dtype = _precision(x, [y for _, y in pairs])
+    tolerance = TOLERANCE[dtype] if tolerance is None else tolerance
+    seen = _Seen(irreps, pairs, records, _noise(evaluate, pairs, dtype, rng), torch.finfo(dtype).eps)
+    scales = {ir: seen.scale(o3.Irrep(ir)) for ir in dict.fromkeys(str(ir) for _, ir in irreps)}
+    errors = {(law, ir): seen.error(law, ir, scales[ir]) for law in records for ir in scales}
+    passing = [ir for ir in scales if all(e <= tolerance for (_, i), e in errors.items() if i == ir)]
+    reasons = {ir: reason for ir in passing if (reason := seen.vacuous(ir, scales[ir]))}
     report = Report(errors, tolerance, tuple(reasons), " ".join(reasons.values()))
     if report.first_failure is None:
         return report
-    if not torch.allclose(evaluate(x), pairs[0][1], rtol=tolerance, equal_nan=True):
+    again = torch.nan_to_num(evaluate(x)) - torch.nan_to_num(pairs[0][1])
+    if any(not s.error(_largest([again], irreps, ir)) <= tolerance for ir, s in scales.items()):
         return replace(
             report, suspect="the same input gives another output each time: dropout? Call model.eval()."
         )
     law, ir = report.first_failure
-    return replace(report, suspect=suspect(law, o3.Irrep(ir), irreps, records[law], size=size))
+    return replace(
+        report, suspect=suspect(law, o3.Irrep(ir), irreps, records[law], size=size, scale=scales[ir])
+    )
 
 
 def _check(
-    x: Any, irreps: o3.Irreps, irreps_in: o3.Irreps | str | None, per: str, size: str | None, trials: int
+    x: Any,
+    irreps: o3.Irreps,
+    irreps_in: o3.Irreps | str | None,
+    *,
+    per: str,
+    size: str | None,
+    group: str,
+    trials: int,
 ) -> None:
     """Refuse arguments that do not fit each other."""
     if irreps.dim == 0:
@@ -151,6 +176,8 @@ def _check(
         raise ValueError(f'per: expected "system" or "atom", got {per!r}')
     if size not in (None, "intensive", "extensive"):
         raise ValueError(f'size: expected None, "intensive" or "extensive", got {size!r}')
+    if group not in ("O(3)", "SO(3)"):
+        raise ValueError(f'group: expected "O(3)" or "SO(3)", got {group!r}')
     if isinstance(x, Batch):
         raise ValueError("x: one structure at a time, not a batch; use batch.to_data_list()")
     periodic = isinstance(x, Atoms | Data) and transformations.pbc_of(x).any()
@@ -171,12 +198,14 @@ def _chosen(
     x: Any,
     irreps_in: o3.Irreps | str | None,
     irreps: o3.Irreps,
+    *,
     per: str,
     size: str | None,
+    group: str,
 ) -> list[Law]:
     """The laws to test."""
     given = None if irreps_in is None else o3.Irreps(irreps_in)
-    known = {law.name: law for law in laws_for(x, given, irreps, per=per, size=size)}
+    known = {law.name: law for law in laws_for(x, given, irreps, per=per, size=size, group=group)}
     chosen: list[Law] = []
     for law in known if laws is None else laws:
         if isinstance(law, str) and law not in known:
@@ -202,72 +231,81 @@ def _deformed(x: Any, laws: Sequence[Law], rng: np.random.Generator) -> Any:
     raise ValueError(f"laws: how to deform a {type(x).__name__}? Give one of the laws a Law(deform=...)")
 
 
-def _evaluate(f: Callable[[Any], Any], x: Any, *, irreps: o3.Irreps, per: str) -> Float[Tensor, "*rows dim"]:
-    """Call the function on a copy and lay its output out as (..., dim)."""
-    copy = x.copy() if isinstance(x, Atoms) else x.clone() if isinstance(x, Data | Tensor) else x
-    y = torch.as_tensor(f(copy)).detach()
-    if not (y.is_floating_point() or y.is_complex()):
-        y = y.to(torch.get_default_dtype())
-    shape = tuple(y.shape)
-    if isinstance(x, Atoms | Data):
-        rows = len(transformations.positions_of(x)) if per == "atom" else 1
-        fits, expected = y.numel() == rows * irreps.dim, f"({rows}, {irreps.dim})"
-        fits = fits and (per == "system" or y.shape[:1] == (rows,))
-        y = y.reshape(rows, irreps.dim) if fits else y
-    else:
-        y = y[..., None] if irreps.dim == 1 and shape[-1:] != (1,) else y
-        fits, expected = y.shape[-1:] == (irreps.dim,), f"(..., {irreps.dim})"
-    if not fits:
-        raise ValueError(f"f: its output has the shape {shape}, expected {expected} for {irreps} per {per}")
-    return y
-
-
 def _try(law: Law, evaluate: Callable[[Any], Tensor], x: Any, y: Tensor, rng: np.random.Generator) -> Trial:
     """Transform the input, and compare."""
     g = law.sample(rng, x)
     return Trial(g, y, evaluate(law.act_in(g, x)), law.act_out(g, y), law.act_out)
 
 
-def _sizes(outputs: Sequence[Tensor], irreps: o3.Irreps) -> dict[str, float]:
-    """Largest component by irrep; zero where nothing but round-off is left."""
-    zero = 100 * torch.finfo(outputs[0].dtype).eps
-    sizes = {}
-    for ir in dict.fromkeys(ir for _, ir in irreps):
-        size = float(torch.stack([blocks(y, irreps, ir).abs().max() for y in outputs]).max())
-        sizes[str(ir)] = 0.0 if size < zero else size
-    return sizes
+def _noise(
+    evaluate: Callable[[Any], Tensor], pairs: Sequence[tuple], dtype: torch.dtype, rng: np.random.Generator
+) -> list[Tensor]:
+    """By how much outputs change when the (deformed) input changes in its last digit: their round-off."""
+    changes = []
+    for x, y in pairs[1:3]:
+        eps = torch.finfo(dtype).eps
+        if isinstance(x, Atoms | Data):
+            changes.append(evaluate(transformations.nudge(x, eps, rng)) - y)
+        elif isinstance(x, Tensor) and x.is_floating_point():
+            noise = torch.as_tensor(rng.normal(size=tuple(x.shape))).to(x)
+            changes.append(evaluate(x + eps * x.abs().max() * noise) - y)
+    return changes
 
 
-def _errors(
-    records: Mapping[str, Sequence[Trial]], irreps: o3.Irreps, sizes: Mapping[str, float]
-) -> dict[tuple[str, str], float]:
-    """Largest error by law and irrep, relative to the irrep's largest output anywhere."""
-    errors = {}
-    for law, trials in records.items():
-        for ir, size in sizes.items():
-            away = torch.stack(
-                [blocks(t.after - t.expected, irreps, o3.Irrep(ir)).abs().max() for t in trials]
+def _precision(x: Any, ys: Sequence[Tensor]) -> torch.dtype:
+    """The coarsest dtype of input and output; numbers that all are float32 came from a float32 model."""
+    tensors = [ys[0], x.pos] if isinstance(x, Data) else [ys[0], x] if isinstance(x, Tensor) else [ys[0]]
+    found = {t.real.dtype for t in tensors} & set(TOLERANCE)
+    y = torch.cat([torch.view_as_real(y).flatten() if y.is_complex() else y.flatten() for y in ys])
+    if (y == y.float()).all() and (y != y.round()).any():
+        found.add(torch.float32)
+    return max(found, key=lambda dtype: TOLERANCE[dtype])
+
+
+def _largest(outputs: Sequence[Tensor], irreps: o3.Irreps, ir: o3.Irrep | str) -> float:
+    """The largest component of an irrep, not a number if any is none."""
+    sizes = [blocks(y, irreps, o3.Irrep(ir)).abs().max() for y in outputs]
+    return float(torch.stack(sizes).max()) if sizes else 0.0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """All outputs that were seen, and what may be said about one irrep of them."""
+
+    irreps: o3.Irreps
+    pairs: Sequence[tuple[Any, Tensor]]
+    records: Mapping[str, Sequence[Trial]]
+    noise: Sequence[Tensor]
+    eps: float
+
+    def error(self, law: str, ir: str, scale: Scale) -> float:
+        """Largest error of one law."""
+        away = [t.after - t.expected for t in self.records[law]]
+        return scale.error(_largest(away, self.irreps, ir))
+
+    def scale(self, ir: o3.Irrep) -> Scale:
+        """What errors are measured by; an infinite floor where nothing but round-off is left."""
+        outputs = [y for trials in self.records.values() for t in trials for y in (t.before, t.after)]
+        size, noise = (_largest(ys, self.irreps, ir) for ys in (outputs, self.noise))
+        if size == 0 or (size <= NOTHING_ELSE * noise and size < self.eps**0.5):
+            return Scale(0.0, np.inf)
+        # A function that jumps changes by much more than round-off: this must not hide its faults.
+        floor = ROUND_OFF * (self.eps * size + min(noise, self.eps ** (1 / 3) * size))
+        spread = self.spread(ir)
+        return Scale(size if ir.l else spread if spread > floor else 0.0, floor)
+
+    def spread(self, ir: o3.Irrep | str) -> float:
+        """How far outputs are from their mean over the inputs."""
+        values = torch.stack([blocks(y, self.irreps, o3.Irrep(ir)) for _, y in self.pairs])
+        return float((values - values.mean(dim=0)).abs().max())
+
+    def vacuous(self, ir: str, scale: Scale) -> str:
+        """What to say about an output that is zero, or the same for all inputs; empty for others."""
+        if scale.floor == np.inf:
+            return (
+                f"the {ir} output is zero for every input tried: no path leads to it, a last layer is still "
+                "zero, or every such input is too symmetric (a planar molecule has no 0o)."
             )
-            errors[law, ir] = 0.0 if size == 0 else float(away.max()) / size
-    return errors
-
-
-def _vacuous(outputs: Sequence[Tensor], irreps: o3.Irreps, sizes: Mapping[str, float]) -> dict[str, str]:
-    """Irreps whose output is zero, or the same for all the deformed inputs, with what to say about each."""
-    reasons = {}
-    for ir, size in sizes.items():
-        values = torch.stack([blocks(y, irreps, o3.Irrep(ir)) for y in outputs])
-        if size == 0:
-            reasons[ir] = (
-                f"the {ir} output is zero for every input tried: no path leads to it, or every such input is "
-                "too symmetric (a planar molecule has no 0o)."
-            )
-        elif (values - values[0]).abs().max() < 100 * torch.finfo(values.dtype).eps * size:
-            reasons[ir] = f"the {ir} output is the same for every input tried: the geometry does not enter."
-    return reasons
-
-
-def _tolerance(x: Any, y: Tensor) -> float:
-    """The tolerance of the coarser dtype of input and output."""
-    tensors = [y, x.pos] if isinstance(x, Data) else [y, x] if isinstance(x, Tensor) else [y]
-    return max(TOLERANCE[t.real.dtype] for t in tensors if t.real.dtype in TOLERANCE)
+        if self.spread(ir) <= scale.floor:
+            return f"the {ir} output is the same for every input tried: the geometry does not enter."
+        return ""

@@ -1,7 +1,7 @@
 """Transformations of structures: rotate, invert, translate, permute, repeat, deform.
 
 Each takes an ``ase.Atoms`` or a graph of `tutorial_utils.graphs.to_graph` and returns a transformed copy
-of the same type.
+of the same kind; what else an ``ase.Atoms`` carries is decided in `tutorial_utils.structures`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from tutorial_utils.graphs import FIELDS
+from tutorial_utils.graphs import check_graph
+from tutorial_utils.groups.checks import orthogonal
+from tutorial_utils.structures import plain
 
 Structure = TypeVar("Structure", Atoms, Data)
 
@@ -29,6 +31,8 @@ def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
         Orthogonal matrix of determinant +1, from the QR decomposition of a Gaussian matrix
         (Mezzadri, arXiv:math-ph/0609050).
     """
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng: expected np.random.default_rng(seed), got {type(rng).__name__}")
     Q, triangle = np.linalg.qr(rng.normal(size=(3, 3)))
     Q = Q * np.sign(np.diag(triangle))
     return Q * np.linalg.det(Q).round()
@@ -47,9 +51,9 @@ def rotate(structure: Structure, R: Float[np.ndarray, "3 3"]) -> Structure:
     Raises:
         ValueError: where R is not orthogonal.
     """
-    R = np.asarray(R, dtype=float)
-    if R.shape != (3, 3) or not np.allclose(R @ R.T, np.eye(3), atol=1e-6):
-        raise ValueError(f"R: expected an orthogonal matrix (3, 3), got {R.tolist()}")
+    R = orthogonal(R)
+    if R.shape != (3, 3):
+        raise ValueError(f"R: expected one orthogonal matrix (3, 3), got shape {R.shape}")
     return _linear(structure, R)
 
 
@@ -95,7 +99,7 @@ def permute(structure: Structure, order: Int[np.ndarray, "atoms"]) -> Structure:
     if order.shape != (atoms,) or sorted(order.tolist()) != list(range(atoms)):
         raise ValueError(f"order: expected each of 0 to {atoms - 1} once, got {order.tolist()}")
     if isinstance(structure, Atoms):
-        return structure[order.astype(int)]
+        return plain(structure, argument="structure")[order.astype(int)]
     _refuse_batch(structure)
     graph, index = structure.clone(), torch.as_tensor(order, dtype=torch.int64, device=structure.pos.device)
     for name in _atom_fields(structure):
@@ -126,7 +130,7 @@ def supercell(structure: Structure, repeats: int | Sequence[int]) -> Structure:
             f"is False; got {np.asarray(repeats).tolist()}"
         )
     if isinstance(structure, Atoms):
-        return structure.repeat(tuple(int(n) for n in numbers))
+        return plain(structure, argument="structure").repeat(tuple(int(n) for n in numbers))
     _refuse_batch(structure)
     return _graph_supercell(structure, torch.tensor(numbers.copy()))
 
@@ -148,6 +152,8 @@ def _graph_supercell(graph: Data, repeats: Int[Tensor, "3"]) -> Data:
         cell=graph.cell * repeats[:, None],
         pbc=graph.pbc.clone(),
     )
+    if "cutoff" in graph:
+        result.cutoff = graph.cutoff.clone()
     own_edges = [name for name, _ in graph.items() if name.startswith("edge_") and name not in result]
     for name in (_atom_fields(graph) if atoms > 1 else ["pos", "atomic_numbers"]) + own_edges:
         result[name] = graph[name].repeat(len(copies), *[1] * (graph[name].ndim - 1))
@@ -163,14 +169,14 @@ def _atom_fields(graph: Data) -> list[str]:
         if isinstance(value, Tensor)
         and value.shape[:1] == graph.pos.shape[:1]
         and not name.startswith("edge_")
-        and name not in ("cell", "pbc")
+        and name not in ("cell", "pbc", "cutoff")
     ]
 
 
 def _linear(structure: Structure, A: np.ndarray) -> Structure:
     """Apply a matrix to positions and cell."""
     if isinstance(structure, Atoms):
-        atoms = structure.copy()
+        atoms = plain(structure, argument="structure")
         atoms.set_cell(structure.cell[:] @ A.T)
         atoms.positions = structure.positions @ A.T
         return atoms
@@ -184,7 +190,7 @@ def _linear(structure: Structure, A: np.ndarray) -> Structure:
 def _displaced(structure: Structure, displacements: np.ndarray) -> Structure:
     """Move each atom, displacements (atoms, 3) or (3,) in Å."""
     if isinstance(structure, Atoms):
-        atoms = structure.copy()
+        atoms = plain(structure, argument="structure")
         atoms.positions = structure.positions + displacements
         return atoms
     _check_fields(structure)
@@ -205,6 +211,13 @@ def deform(structure: Structure, rng: np.random.Generator) -> Structure:
     """
     strained = _linear(structure, np.eye(3) + 0.03 * rng.normal(size=(3, 3)))
     return _displaced(strained, 0.05 * rng.normal(size=(len(positions_of(structure)), 3)))
+
+
+def nudge(structure: Structure, relative: float, rng: np.random.Generator) -> Structure:
+    """Displace atoms by a round-off: ``relative`` times the largest coordinate (standard deviation)."""
+    positions = positions_of(structure)
+    size = float(abs(positions).max())
+    return _displaced(structure, relative * size * rng.normal(size=tuple(positions.shape)))
 
 
 def reimage(structure: Structure, cells: Int[np.ndarray, "atoms 3"]) -> Structure:
@@ -243,12 +256,7 @@ def pbc_of(structure: Atoms | Data) -> np.ndarray:
 
 
 def _check_fields(structure: object) -> None:
-    missing = [name for name in FIELDS if not isinstance(structure, Data) or name not in structure]
-    if missing:
-        raise ValueError(
-            f"structure: expected an ase.Atoms or a graph of tutorial_utils.graphs.to_graph, got "
-            f"{type(structure).__name__} without {missing}"
-        )
+    check_graph(structure, argument="structure", expected="an ase.Atoms or ")
 
 
 def _refuse_batch(structure: Data) -> None:

@@ -1,5 +1,6 @@
 """Property tensors of crystals: what symmetry leaves of them, and how to read symmetry off them."""
 
+from tutorial_utils.groups.crystals import operations
 from tutorial_utils.tensors.elasticity import (
     ELASTIC_CLASSES,
     ClassFit,
@@ -15,18 +16,18 @@ from tutorial_utils.tensors.properties import (
     PIEZOELECTRIC,
     PROPERTIES,
     Property,
-    basis,
     from_irreps,
     from_voigt,
     independent_constants,
     index_symmetries,
     invariant_projector,
     pattern,
-    project,
     representation,
+    rotate_tensor,
+    symmetric_basis,
+    symmetrise,
     to_irreps,
     to_voigt,
-    turn,
 )
 
 __all__ = [
@@ -38,7 +39,6 @@ __all__ = [
     "PROPERTIES",
     "ClassFit",
     "Property",
-    "basis",
     "compliance",
     "fit_classes",
     "from_irreps",
@@ -46,12 +46,14 @@ __all__ = [
     "independent_constants",
     "index_symmetries",
     "invariant_projector",
+    "operations",
     "pattern",
-    "project",
     "recognise",
     "representation",
+    "rotate_tensor",
+    "symmetric_basis",
+    "symmetrise",
     "to_irreps",
     "to_voigt",
-    "turn",
     "young_modulus",
 ]

@@ -6,14 +6,14 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from e3nn import o3
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from scipy.stats import chi2
 from torch import Tensor
 
+from tutorial_utils import groups
 from tutorial_utils.groups.point_groups import crystallographic
-from tutorial_utils.tensors.properties import ELASTIC, float64_default, from_voigt, to_irreps, to_voigt
+from tutorial_utils.tensors.properties import ELASTIC, from_voigt, to_irreps, to_voigt
 
 # Search for an orientation: rotations tried, how many of them are refined, by how many Gauss–Newton steps.
 GRID, STARTS, STEPS = 3000, 12, 20
@@ -29,7 +29,10 @@ ELASTIC_CLASSES = MappingProxyType(
 
 def compliance(stiffness: Float[np.ndarray, "*batch 3 3 3 3"]) -> Float[np.ndarray, "*batch 3 3 3 3"]:
     """Return S with ε = S σ from C with σ = C ε; the unit becomes its inverse, 1/GPa from GPa."""
-    inverse = np.linalg.inv(to_voigt(ELASTIC, stiffness, convention="kelvin"))
+    table = to_voigt(ELASTIC, stiffness, convention="kelvin")
+    if not np.isfinite(table).all() or np.linalg.matrix_rank(table, hermitian=False).min() < 6:
+        raise ValueError("stiffness: has no inverse, a strain costs nothing or an entry is not finite")
+    inverse = np.linalg.inv(table)
     return from_voigt(ELASTIC, inverse, convention="kelvin")
 
 
@@ -37,7 +40,9 @@ def young_modulus(
     stiffness: Float[np.ndarray, "3 3 3 3"], directions: Float[np.ndarray, "*batch 3"]
 ) -> Float[np.ndarray, "*batch"]:
     """Return Young's modulus for a pull along each unit vector n: 1/E = S_ijkl n_i n_j n_k n_l."""
-    n = directions
+    n = np.asarray(directions, dtype=float)
+    if n.shape[-1:] != (3,) or not np.allclose((n**2).sum(axis=-1), 1, atol=1e-3):
+        raise ValueError(f"directions: expected unit vectors (..., 3), got shape {n.shape} or other lengths")
     return 1 / np.einsum("ijkl,...i,...j,...k,...l->...", compliance(stiffness), n, n, n, n, optimize=True)
 
 
@@ -64,7 +69,7 @@ def fit_classes(stiffness: Float[np.ndarray, "3 3 3 3"]) -> list[ClassFit]:
     A grid over all rotations, then Gauss–Newton steps from its best points: the part that breaks the
     symmetry, (1 - P) D(R)ᵀ c, is made as short as it can be.
     """
-    c = to_irreps(ELASTIC, torch.as_tensor(stiffness, dtype=torch.float64))
+    c = to_irreps(ELASTIC, torch.as_tensor(_one_stiffness(stiffness), dtype=torch.float64))
     fits = []
     for name, group in ELASTIC_CLASSES.items():
         P = _class_projector(group)
@@ -87,7 +92,7 @@ def recognise(stiffness: Float[np.ndarray, "3 3 3 3"], *, noise: float) -> Class
     Raises:
         ValueError: where the noise is not positive; for an exact tensor give its round-off.
     """
-    if noise <= 0:
+    if not isinstance(noise, int | float | np.number) or not noise > 0:
         raise ValueError(
             f"noise: expected a standard deviation above 0, in the unit of the tensor, got {noise}"
         )
@@ -99,29 +104,35 @@ def recognise(stiffness: Float[np.ndarray, "3 3 3 3"], *, noise: float) -> Class
     return min(allowed, key=lambda fit: (fit.constants, fit.misfit))
 
 
+def _one_stiffness(stiffness: Float[np.ndarray, "3 3 3 3"]) -> Float[np.ndarray, "3 3 3 3"]:
+    """Refuse what is no elastic tensor: its table would be made symmetric without a word."""
+    from_voigt(ELASTIC, to_voigt(ELASTIC, stiffness))
+    array = np.asarray(stiffness, dtype=float)
+    if array.ndim != 4 or not np.isfinite(array).all():
+        raise ValueError(f"stiffness: expected one finite tensor (3, 3, 3, 3), got shape {array.shape}")
+    return array
+
+
 @cache
 def _class_projector(group: str | None) -> Float[Tensor, "21 21"]:
     """Return the projector on one of the eight symmetries, for the coefficients of the irreps."""
     if group is None:  # the average over all rotations leaves the scalars
         degrees = torch.tensor([l for l in ELASTIC.irreps.ls for _ in range(2 * l + 1)])
         return torch.diag((degrees == 0).double())
-    with float64_default():
-        return ELASTIC.irreps.D_from_matrix(torch.tensor(crystallographic(group))).mean(0)
+    return groups.D(ELASTIC.irreps, torch.tensor(crystallographic(group))).mean(0)
 
 
 @cache
 def _grid() -> tuple[Float[Tensor, "n 3 3"], Float[Tensor, "n 21 21"]]:
     """Return many rotations, every orientation equally likely, and their D matrices."""
     R = torch.tensor(Rotation.random(GRID, rng=np.random.default_rng(0)).as_matrix())
-    with float64_default():
-        return R, ELASTIC.irreps.D_from_matrix(R)
+    return R, groups.D(ELASTIC.irreps, R)
 
 
 @cache
-def _generators(irreps: o3.Irreps) -> Float[Tensor, "3 dim dim"]:
-    """Return X with D(exp θ) = exp(θ·X)."""
-    with float64_default():
-        blocks = [o3.so3_generators(l) for l in irreps.ls]  # each (3, 2l+1, 2l+1)
+def _generators(degrees: tuple[int, ...]) -> Float[Tensor, "3 dim dim"]:
+    """Return X with D(exp θ) = exp(θ·X) for irreps of these degrees."""
+    blocks = [torch.tensor(groups.generators(l)) for l in degrees]  # each (3, 2l+1, 2l+1)
     return torch.stack([torch.block_diag(*(block[axis] for block in blocks)) for axis in range(3)])
 
 
@@ -139,12 +150,12 @@ def _best_orientation(
         norm, n = residual.norm(dim=-1).min(0)
         if norm < best:
             best, best_R = norm.item(), R[n]
-        slope = torch.einsum("si,aij,jk->ska", own, _generators(ELASTIC.irreps), breaking)
+        slope = torch.einsum("si,aij,jk->ska", own, _generators(tuple(ELASTIC.irreps.ls)), breaking)
         # a turn that changes nothing, about a sixfold axis say, is left out by pinv
         angle = -(torch.linalg.pinv(slope, rtol=1e-3) @ residual[..., None])[..., 0]  # (starts, 3)
         angle = angle / angle.norm(dim=-1, keepdim=True).clamp(min=LONGEST_STEP) * LONGEST_STEP
         R, D = (
-            x @ torch.linalg.matrix_exp(torch.einsum("sa,aij->sij", angle, _generators(irreps)))
-            for x, irreps in ((R, o3.Irreps("1o")), (D, ELASTIC.irreps))
+            x @ torch.linalg.matrix_exp(torch.einsum("sa,aij->sij", angle, _generators(degrees)))
+            for x, degrees in ((R, (1,)), (D, tuple(ELASTIC.irreps.ls)))
         )
     return best, best_R

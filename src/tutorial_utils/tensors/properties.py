@@ -39,6 +39,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from tutorial_utils.conventions import VOIGT
+from tutorial_utils.groups.checks import TOLERANCE, checked, orthogonal
 
 Operations = Float[np.ndarray, "order 3 3"]
 
@@ -67,7 +68,7 @@ class Property:
     @property
     def dim(self) -> int:
         """Number of independent components without any crystal symmetry."""
-        return len(basis(self))
+        return len(symmetric_basis(self))
 
     @property
     def irreps(self) -> o3.Irreps:
@@ -81,6 +82,7 @@ PIEZOELECTRIC = Property("piezoelectric", "e", "ijk=ikj")
 ELASTIC = Property("elastic", "C", "ijkl=jikl=klij")
 PROPERTIES = (DIELECTRIC, GYRATION, PIEZOELECTRIC, ELASTIC)
 
+_VOIGT_SHAPES = MappingProxyType({2: (6,), 3: (3, 6), 4: (6, 6)})
 _SHEAR = MappingProxyType({"stress": 1.0, "strain": 2.0, "kelvin": 2.0**0.5})
 
 
@@ -90,7 +92,11 @@ _SHEAR = MappingProxyType({"stress": 1.0, "strain": 2.0, "kelvin": 2.0**0.5})
 @cache
 def index_symmetries(formula: str) -> tuple[tuple[int, ...], ...]:
     """Return all permutations of the indices that a formula such as "ijk=ikj" generates, identity first."""
-    first, *others = formula.split("=")
+    first, *others = formula.split("=") if isinstance(formula, str) else [""]
+    if not first or not others or any(sorted(each) != sorted(set(first)) for each in others):
+        raise ValueError(
+            f'formula: expected orders of the same different letters, such as "ijk=ikj", got {formula!r}'
+        )
     generators = [tuple(first.index(letter) for letter in other) for other in others]
     found = [tuple(range(len(first)))]
     for permutation in found:  # the list grows while it is walked
@@ -102,13 +108,13 @@ def index_symmetries(formula: str) -> tuple[tuple[int, ...], ...]:
 
 
 @cache
-def basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
+def symmetric_basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
     """Return an orthonormal basis of the tensors with the property's index symmetry (read-only).
 
     Each elementary tensor, one 1 among zeros, is averaged over the exchanges of indices; equal averages
     are kept once. Those that remain share no component, so they are orthogonal.
     """
-    shape, found = (3,) * kind.rank, {}
+    shape, found = (3,) * _known(kind).rank, {}
     for place in product(range(3), repeat=kind.rank):
         orbit = sorted({tuple(place[n] for n in order) for order in index_symmetries(kind.formula)})
         tensor = np.zeros(shape)
@@ -119,8 +125,10 @@ def basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
     return table
 
 
-def turn(kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations) -> Float[np.ndarray, "..."]:
-    """Turn a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
+def rotate_tensor(
+    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations
+) -> Float[np.ndarray, "..."]:
+    """Rotate a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
 
     Args:
         kind: which property.
@@ -130,7 +138,7 @@ def turn(kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations) -
     Raises:
         ValueError: where R is not orthogonal, for example in the basis of a lattice.
     """
-    R = _orthogonal(R)
+    tensor, R = _indices(kind, tensor), orthogonal(R)
     for axis in range(-kind.rank, 0):
         moved = np.moveaxis(tensor, axis, -1)[..., None]  # (..., 3, 1)
         apply = R.reshape(*R.shape[:-2], *(1,) * (kind.rank - 1), 3, 3)
@@ -141,54 +149,67 @@ def turn(kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations) -
 
 def representation(kind: Property, operations: Operations) -> Float[np.ndarray, "order dim dim"]:
     """Return the matrices by which operations act on the coefficients of `basis`."""
-    table = basis(kind)
+    table, R = symmetric_basis(_known(kind)), orthogonal(operations, name="operations").reshape(-1, 3, 3)
     rows = table.reshape(len(table), -1)
-    turned = turn(kind, table, np.asarray(operations)[:, None])  # (order, dim, 3, ..., 3)
-    return np.swapaxes(turned.reshape(len(operations), len(table), -1) @ rows.T, 1, 2)
+    turned = rotate_tensor(kind, table, R[:, None])  # (order, dim, 3, ..., 3)
+    return np.swapaxes(turned.reshape(len(R), len(table), -1) @ rows.T, 1, 2)
 
 
-def invariant_projector(kind: Property, operations: Operations) -> Float[np.ndarray, "dim dim"]:
+def invariant_projector(
+    kind: Property, operations: Operations, *, tolerance: float = TOLERANCE
+) -> Float[np.ndarray, "dim dim"]:
     """Return the projector on tensors that no operation changes, in the coefficients of `basis`.
 
     Neumann's principle as a matrix: P = (1/|G|) Σ D(g). It is symmetric, P² = P.
 
     Args:
         kind: which property.
-        operations: all of a point group, as Cartesian orthogonal matrices.
+        operations: all of a point group, as Cartesian orthogonal matrices; `groups.operations` gives those
+            of a crystal.
+        tolerance: how far R Rᵀ may be from 1; the nearest orthogonal matrices that form a group are taken.
 
     Raises:
-        ValueError: where an operation is not orthogonal. Traces, and so counts, would not tell.
+        ValueError: where they are not orthogonal, occur twice or are no group. Traces, and so counts, would
+            not tell.
     """
-    return representation(kind, operations).mean(axis=0)
+    R, _ = checked(operations, tolerance=tolerance)
+    return representation(kind, R).mean(axis=0)
 
 
-def independent_constants(kind: Property, operations: Operations) -> int:
+def independent_constants(kind: Property, operations: Operations, *, tolerance: float = TOLERANCE) -> int:
     """Return how many constants a crystal with these operations has, the axes being fixed: tr P."""
-    return round(float(np.trace(invariant_projector(kind, operations))))
+    return round(float(np.trace(invariant_projector(kind, operations, tolerance=tolerance))))
 
 
-def project(
-    kind: Property, tensor: Float[np.ndarray, "*indices"], operations: Operations
+def symmetrise(
+    kind: Property,
+    tensor: Float[np.ndarray, "*indices"],
+    operations: Operations,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> Float[np.ndarray, "*indices"]:
     """Return the nearest tensor that obeys the point group: the average of all turned copies."""
-    table = basis(kind)
+    table, tensor = symmetric_basis(_known(kind)), _indices(kind, tensor)
     rows = table.reshape(len(table), -1)
-    flat = np.asarray(tensor).reshape(*np.shape(tensor)[: -kind.rank], -1)
-    kept = flat @ rows.T @ invariant_projector(kind, operations) @ rows
-    return kept.reshape(np.shape(tensor))
+    flat = tensor.reshape(*tensor.shape[: -kind.rank], -1)
+    kept = flat @ rows.T @ invariant_projector(kind, operations, tolerance=tolerance) @ rows
+    return kept.reshape(tensor.shape)
 
 
-def pattern(kind: Property, operations: Operations) -> Shaped[np.ndarray, "..."]:
+def pattern(
+    kind: Property, operations: Operations, *, tolerance: float = TOLERANCE
+) -> Shaped[np.ndarray, "..."]:
     """Return Voigt's table with words in it: which entries are zero, equal, or tied to others.
 
     The independent entries are the first ones in the order of reading; "·" is zero.
-    The convention is "stress": in class 32, e26 = -e11 and C66 = (C11-C12)/2.
+    The convention is "stress": in class 32, e26 = -e11 and C66 = (C11-C12)/2. In axes that do not fit the
+    crystal some coefficients are neither fractions nor roots; these stand with four digits.
 
     Returns:
         array of str: (6,) for two indices, (3, 6) for three, (6, 6) for four.
     """
-    values, directions = np.linalg.eigh(invariant_projector(kind, operations))
-    tables = to_voigt(kind, np.tensordot(directions[:, values > 0.5].T, basis(kind), axes=1))
+    values, directions = np.linalg.eigh(invariant_projector(kind, operations, tolerance=tolerance))
+    tables = to_voigt(kind, np.tensordot(directions[:, values > 0.5].T, symmetric_basis(kind), axes=1))
     echelon, pivots = _row_echelon(tables.reshape(len(tables), int(np.prod(tables.shape[1:]))))
     places = list(np.ndindex(*tables.shape[1:]))
     symbols = [kind.symbol + "".join(str(n + 1) for n in places[pivot]) for pivot in pivots]
@@ -201,7 +222,7 @@ def _row_echelon(rows: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m
     rows, pivots = rows.copy(), list[int]()
     for column in range(rows.shape[1]):
         free = rows.T[column, len(pivots) :]
-        if len(free) and np.abs(free).max() > 1e-9:
+        if len(free) and np.abs(free).max() > 1e-7:
             n, m = len(pivots), len(pivots) + int(np.abs(free).argmax())
             rows[np.array([n, m])] = rows[np.array([m, n])]
             rows[n] = rows[n] / rows[n, column]
@@ -211,14 +232,23 @@ def _row_echelon(rows: Float[np.ndarray, "n m"]) -> tuple[Float[np.ndarray, "n m
 
 
 def _words(coefficients: Float[np.ndarray, "n"], symbols: list[str]) -> str:
-    """Write a linear combination with whole or half coefficients: "·", "-e11", "(C11-C12)/2"."""
-    whole = np.abs(coefficients - coefficients.round()).max(initial=0) < 1e-9
+    """Write a linear combination with small fractions and roots: "·", "-e11", "(C11-C12)/2", "√2e15"."""
+    scaled = ((d, [_number(d * abs(c)) for c in coefficients]) for d in range(1, 13))
+    plain = [f"{abs(c):.4g}" for c in coefficients]  # in axes that do not fit the crystal
+    denominator, sizes = next(((d, found) for d, found in scaled if None not in found), (1, plain))
     terms = ""
-    for number, symbol in zip((coefficients * (1 if whole else 2)).round(6), symbols, strict=True):
-        if number:
-            size = "" if abs(number) == 1 else f"{abs(number):g}"
-            terms += f"{'-' if number < 0 else '+'}{size}{symbol}"
-    return (terms.removeprefix("+") if whole else f"({terms.removeprefix('+')})/2") or "·"
+    for number, size, symbol in zip(coefficients, sizes, symbols, strict=True):
+        if abs(number) > 1e-6:
+            terms += f"{'-' if number < 0 else '+'}{'' if size == '1' else size}{symbol}"
+    terms = terms.removeprefix("+")
+    return (f"({terms})/{denominator}" if denominator > 1 else terms) or "·"
+
+
+def _number(size: float) -> str | None:
+    """Write a whole number, or the root of one up to 50; None for any other."""
+    if abs(size - round(size)) < 1e-6:
+        return str(round(size))
+    return f"√{round(size**2)}" if size**2 < 50 and abs(size**2 - round(size**2)) < 1e-6 else None
 
 
 # --- irreps ---
@@ -248,6 +278,9 @@ def _reduced(kind: Property) -> tuple[o3.Irreps, Tensor]:
 
 def to_irreps(kind: Property, tensor: Float[Tensor, "*batch_and_indices"]) -> Float[Tensor, "*batch dim"]:
     """Return the coefficients of the irreps `kind.irreps`; an isometry, unlike Voigt's table."""
+    if not isinstance(tensor, Tensor):
+        raise ValueError(f"tensor: expected a torch.Tensor, got {type(tensor).__name__}; torch.as_tensor(T)")
+    _check_indices(kind, tuple(tensor.shape))
     Q = _reduced(kind)[1].to(tensor)
     return tensor.flatten(tensor.ndim - kind.rank) @ Q.T
 
@@ -256,6 +289,11 @@ def from_irreps(
     kind: Property, coefficients: Float[Tensor, "*batch dim"]
 ) -> Float[Tensor, "*batch_and_indices"]:
     """Return the Cartesian tensor of given coefficients; the inverse of `to_irreps`."""
+    if not isinstance(coefficients, Tensor) or coefficients.shape[-1:] != (_known(kind).dim,):
+        raise ValueError(
+            f"coefficients: expected a torch.Tensor (..., {kind.dim}) for {kind.irreps}, got "
+            f"{type(coefficients).__name__} of shape {tuple(np.shape(coefficients))}"
+        )
     Q = _reduced(kind)[1].to(coefficients)
     return (coefficients @ Q).unflatten(-1, (3,) * kind.rank)
 
@@ -277,18 +315,24 @@ def to_voigt(
         ValueError: for an unknown convention.
     """
     factor, (i, j) = _factors(convention), np.transpose(VOIGT)
-    table = np.asarray(tensor)[..., i, j] * factor
+    table = _indices(kind, tensor)[..., i, j] * factor
     return table[..., i, j, :] * factor[:, None] if kind.rank == 4 else table
 
 
 def from_voigt(
     kind: Property, table: Float[np.ndarray, "..."], *, convention: str = "stress"
 ) -> Float[np.ndarray, "*batch_and_indices"]:
-    """Return the Cartesian tensor of a table; the inverse of `to_voigt`, with the same arguments."""
+    """Return the Cartesian tensor of a table; the inverse of `to_voigt`, with the same arguments.
+
+    Raises:
+        ValueError: for a table of another shape, or one of four indices that is far from symmetric, such as
+            the upper triangle that some programs write. The small asymmetry of a measured one is kept.
+    """
     factor, place = _factors(convention), np.zeros((3, 3), dtype=int)
+    table = _table(kind, table)
     for n, (i, j) in enumerate(VOIGT):
         place[i, j] = place[j, i] = n
-    tensor = (np.asarray(table) / factor)[..., place]
+    tensor = (table / factor)[..., place]
     return (tensor / factor[:, None, None])[..., place, :, :] if kind.rank == 4 else tensor
 
 
@@ -298,12 +342,58 @@ def _factors(convention: str) -> Float[np.ndarray, "6"]:
     return np.array([1.0] * 3 + [_SHEAR[convention]] * 3)
 
 
-def _orthogonal(R: Operations) -> Operations:
-    R = np.asarray(R, dtype=float)
-    error = np.abs(R @ np.swapaxes(R, -1, -2) - np.eye(3)).max()
-    if error > 1e-6:
+# --- arguments ---
+
+
+def _known(kind: Property) -> Property:
+    if not isinstance(kind, Property):
+        raise ValueError(f"kind: expected a Property such as tensors.ELASTIC, got {kind!r}")
+    return kind
+
+
+def _check_indices(kind: Property, shape: tuple[int, ...]) -> None:
+    """Refuse a shape that does not end in the indices of the property."""
+    if shape[-_known(kind).rank :] == (3,) * kind.rank:
+        return
+    voigt = _VOIGT_SHAPES.get(kind.rank, ())
+    cure = f"; a table of Voigt's becomes a tensor by from_voigt({kind.name.upper()}, table)"
+    raise ValueError(
+        f"tensor: expected {kind.rank} indices, (..., {', '.join('3' * kind.rank)}), for {kind.name}, got "
+        f"shape {shape}{cure if shape[-len(voigt) :] == voigt else ''}"
+    )
+
+
+def _indices(kind: Property, tensor: Float[np.ndarray, "*batch_and_indices"]) -> np.ndarray:
+    """Return a tensor as an array of numbers with the indices of the property."""
+    array = _numbers(tensor, "tensor")
+    _check_indices(kind, array.shape)
+    return array
+
+
+def _table(kind: Property, table: Float[np.ndarray, "..."]) -> np.ndarray:
+    """Return a table as an array of the shape that Voigt gives to the property."""
+    array, shape = _numbers(table, "table"), _VOIGT_SHAPES.get(_known(kind).rank, ())
+    if array.shape[-len(shape) :] != shape:
+        raise ValueError(f"table: expected (..., {', '.join(map(str, shape))}), got shape {array.shape}")
+    if kind.rank == 4 and not _nearly_symmetric(array):
         raise ValueError(
-            f"operations: expected orthogonal matrices (..., 3, 3), but R Rᵀ differs from 1 by {error:.2g}. "
-            "spglib's, in a lattice's basis, become Cartesian by A W A⁻¹, columns of A the lattice vectors"
+            "table: expected a symmetric one, table[i, j] = table[j, i], but they differ by more than a "
+            "fifth of the largest entry; np.triu(C) + np.triu(C, 1).T completes the upper triangle"
         )
-    return R
+    return array
+
+
+def _nearly_symmetric(table: Float[np.ndarray, "*batch n n"]) -> bool:
+    gap = np.abs(table - np.swapaxes(table, -1, -2)).max(initial=0)
+    one_sided = not (np.tril(table, -1).any() and np.triu(table, 1).any()) and gap > 0
+    return bool(not one_sided and gap <= 0.2 * np.abs(table).max(initial=0))
+
+
+def _numbers(values: object, name: str) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        array = np.empty(0, dtype=object)  # rows of different lengths
+    if array.dtype.kind not in "iufc":
+        raise ValueError(f"{name}: expected an array of numbers, got {type(values).__name__}")
+    return array

@@ -25,15 +25,15 @@ Every figure goes through `show`, which stores it with an alternative text and p
     TEMPLATE                                 the course's plotly template; show() applies it
 
 Write plain text and Unicode (α, Å⁻¹, ⟨ω²⟩) in figures, no $maths$: JupyterLab has no MathJax for plotly.
-A figure should stay below 200 kB: pass fewer points, or fewer frames; thousands of points draw faster as
-go.Scattergl. It needs no title: the sentence above it is one. A page holds up to 16 surfaces and structures.
+A figure should stay below 200 kB: pass fewer points, or fewer frames. It needs no title: the sentence above
+it is one. Points in a plane are drawn as SVG; only solids take one of the browser's few WebGL views.
 """
 
 from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider
 from tutorial_utils.viz.display import show
+from tutorial_utils.viz.meshes import Mesh, level_set, surfaces
 from tutorial_utils.viz.spherical import spherical_surface
 from tutorial_utils.viz.structures import Structure, structure
-from tutorial_utils.viz.surfaces import Mesh, level_set, surfaces
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 from tutorial_utils.viz.volumes import isosurface
 

@@ -1,6 +1,6 @@
 """Flat figures: a slider over precomputed frames, irreps diagrams, learning curves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from jaxtyping import Float
 from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
 
 _PARITY = {1: "even (e)", -1: "odd (o)"}
+# The current step is named above the slider; names below it would run into each other and over the edge.
+_QUIET = {"font": {"size": 1, "color": "rgba(0,0,0,0)"}, "ticklen": 0}
 
 
 def slider(
@@ -55,7 +57,7 @@ def slider(
     fig.update_layout(
         height=(fig.layout.height or TEMPLATE.layout.height) + room + 40,  # the plot itself stays as tall
         margin_b=room + 90,
-        sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": room}}],
+        sliders=[{"active": active, "currentvalue": current, "steps": steps, "pad": {"t": room}, **_QUIET}],
     )
     return fig
 
@@ -76,9 +78,29 @@ def _changing(frame: go.Figure) -> dict:
 
 def _fix_ranges(fig: go.Figure, frames: Sequence[go.Figure]) -> None:
     """Hold every axis still while the slider moves."""
-    spans: dict[tuple[str, str], list[float]] = {}
-    for trace in (trace for frame in frames for trace in frame.data):
-        if trace.type not in ("scatter", "bar", "scatter3d", "surface", "mesh3d", "cone"):
+    for (place, axis), arrays in _values(trace for frame in frames for trace in frame.data).items():
+        name = f"{axis}axis"
+        target = fig.layout[place][name] if place.startswith("scene") else fig.layout[name + place[1:]]
+        if target.range is None and target.type != "category":
+            target.range = _padded(np.concatenate(arrays), target.type == "log")
+
+
+def tick_log_axes(fig: go.Figure) -> None:
+    """Give logarithmic axes two to eight labelled ticks; plotly labels every digit, or a single one."""
+    for (place, axis), arrays in _values(fig.data).items():
+        target = None if place.startswith("scene") else fig.layout[f"{axis}axis{place[1:]}"]
+        values = np.concatenate(arrays)
+        if target and target.type == "log" and target.tickvals is None and (values > 0).any():
+            given = None if target.range is None else 10 ** np.array(target.range, dtype=float)
+            ends = values[values > 0] if given is None else given
+            target.tickvals = _ticks(ends.min(), ends.max())
+
+
+def _values(traces: Iterable[Any]) -> dict[tuple[str, str], list[np.ndarray]]:
+    """(name of the axis or scene, x, y or z) -> the numbers that lie along it."""
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for trace in traces:
+        if trace.type not in ("scatter", "scattergl", "bar", "scatter3d", "surface", "mesh3d", "cone"):
             continue
         for axis in ("x", "y", "z"):
             values = _numbers(trace[axis]) if axis in trace else np.array([])
@@ -86,22 +108,24 @@ def _fix_ranges(fig: go.Figure, frames: Sequence[go.Figure]) -> None:
                 values = np.append(values, 0.0)
             if values.size:
                 place = (trace["scene"] or "scene") if "scene" in trace else (trace[f"{axis}axis"] or axis)
-                spans.setdefault((place, axis), []).extend([values.min(), values.max()])
-    for (place, axis), ends in spans.items():
-        name = f"{axis}axis"
-        target = fig.layout[place][name] if place.startswith("scene") else fig.layout[name + place[1:]]
-        if target.range is None and target.type != "category":
-            target.range = _padded(min(ends), max(ends), target.type == "log")
+                found.setdefault((place, axis), []).append(values)
+    return found
 
 
 def _numbers(values: Any) -> np.ndarray:
     array = np.asarray([] if values is None else values).ravel()
+    if array.dtype == object:  # None stands where a line is broken
+        try:
+            array = array.astype(float)
+        except (TypeError, ValueError):  # names of categories
+            return np.array([])
     return array[np.isfinite(array)] if array.dtype.kind in "fiu" else np.array([])
 
 
-def _padded(low: float, high: float, log: bool) -> list[float]:
+def _padded(values: Float[np.ndarray, " n"], log: bool) -> list[float]:
     if log:
-        low, high = np.log10(max(low, 1e-300)), np.log10(max(high, 1e-300))
+        values = np.log10(values[values > 0])  # a zero has no place on this axis
+    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
     pad = 0.05 * (high - low) or 0.5
     return [float(low - pad), float(high + pad)]
 
@@ -206,14 +230,21 @@ def learning_curve(
         }
         fig.add_scatter(x=runs.index, y=runs["mean"], error_y=bars, name=str(name), mode="lines+markers")
     sizes = np.unique(table[x])
-    ticks = sizes if len(sizes) <= 8 else _ticks(sizes.min(), sizes.max())
-    fig.update_xaxes(type="log", title_text=x_label or x, tickvals=list(ticks))
+    crowded = len(sizes) > 8 or (sizes[1:] < 1.25 * sizes[:-1]).any()  # their labels would collide
+    ticks = _ticks(sizes.min(), sizes.max()) if crowded else list(sizes)
+    fig.update_xaxes(type="log", title_text=x_label or x, tickvals=ticks)
     fig.update_yaxes(type="log", title_text=y_label or y, tickvals=_ticks(table[y].min(), table[y].max()))
     return fig
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers 1, 2, 5, 10 … around a range: plotly labels every digit or hardly any."""
-    exponents = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    steps = (1, 2, 5) if len(exponents) <= 4 else (1,)
-    return [float(f"{step}e{exponent}") for exponent in exponents for step in steps]
+    """Round numbers around a range: 1, 2, 5, 10 …, or powers of ten, or every second or third of them."""
+    if high < 4 * low:  # as on a linear axis
+        rough = max(high - low, 0.1 * low) / 3
+        power = 10.0 ** np.floor(np.log10(rough))
+        step = power * min((1, 2, 5, 10), key=lambda part: abs(np.log(part * power / rough)))
+        return [round(n * step, 12) for n in range(int(low / step), int(high / step) + 2) if n > 0]
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    steps = (1, 2, 5) if last - first <= 2 else (1,)
+    apart = max(1, (last - first) // 6)
+    return [float(f"{step}e{exponent}") for exponent in range(first, last + 1, apart) for step in steps]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from tutorial_utils.viz.charts import tick_log_axes
 from tutorial_utils.viz.structures import Structure
 from tutorial_utils.viz.theme import TEMPLATE
 
@@ -47,17 +48,27 @@ def show(fig: go.Figure | Structure, *, alt: str) -> None:
 def _plotly_bundle(fig: go.Figure, alt: str) -> dict[str, Any]:
     fig = go.Figure(fig)  # the caller's figure stays as it was
     fig.update_layout(template=TEMPLATE, meta={"alt": alt})
+    tick_log_axes(fig)
     if fig.layout.title.text and len(fig.data) > 1 and fig.layout.margin.t is None:
         fig.layout.margin.t = 75  # the title makes room for itself, but not for a legend below it
     if "google.colab" in sys.modules:  # Colab shows plotly only as HTML that brings its own script
         return {"text/html": _colab_html(fig, alt)}
     # part by part: the figure's own to_plotly_json stores every array with 8 bytes a number
     spec = {
-        "data": [compact(trace.to_plotly_json()) for trace in fig.data],
+        "data": [_drawn_as_svg(compact(trace.to_plotly_json())) for trace in fig.data],
         "layout": compact(fig.layout.to_plotly_json()),
-        "frames": [compact(frame.to_plotly_json()) for frame in fig.frames],
+        "frames": [_frame(compact(frame.to_plotly_json())) for frame in fig.frames],
     }
     return {PLOTLY_MIME: {**spec, "config": _CONFIG}}
+
+
+def _frame(frame: dict[str, Any]) -> dict[str, Any]:
+    return {**frame, "data": [_drawn_as_svg(trace) for trace in frame.get("data", [])]}
+
+
+def _drawn_as_svg(trace: dict[str, Any]) -> dict[str, Any]:
+    """Browsers keep some 16 WebGL views alive on a page: points in a plane need none, solids do."""
+    return {**trace, "type": "scatter"} if trace.get("type") == "scattergl" else trace
 
 
 def _colab_html(fig: go.Figure, alt: str) -> str:

@@ -35,7 +35,10 @@ def spherical_surface(
     Raises:
         ValueError: The number of coefficients does not fit, or `shape` is unknown.
     """
-    values = torch.as_tensor(np.asarray(coefficients), dtype=torch.float64).detach()
+    given = (
+        coefficients.detach().cpu() if isinstance(coefficients, torch.Tensor) else np.asarray(coefficients)
+    )
+    values = torch.as_tensor(given, dtype=torch.float64)
     parts = _degrees(values, lmax, irreps)
     if shape not in ("radius", "sphere"):
         raise ValueError(f"shape must be 'radius' or 'sphere', got {shape!r}")

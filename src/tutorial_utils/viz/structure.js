@@ -66,37 +66,65 @@
   }
 
   function draw(box) {
-    const stage = box.querySelector("[data-stage]"), picture = box.querySelector("img");
+    const stage = box.querySelector("[data-stage]");
     const probe = document.createElement("canvas");
     const context = probe.getContext("webgl2") || probe.getContext("webgl");
     if (!context) return; // the picture stays
     context.getExtension("WEBGL_lose_context").loseContext();
-    // a wheel over the structure scrolls the page; with Ctrl it zooms
-    stage.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
     const viewer = window.$3Dmol.createViewer(stage, {backgroundColor: paper(box)});
     if (!viewer) return;
-    new MutationObserver(function () { viewer.setBackgroundColor(paper(box)); viewer.render(); })
-      .observe(document.documentElement, {subtree: false, attributeFilter: ["data-theme"]});
     COMMANDS
-    viewer.render();
-    picture.style.visibility = "hidden";
+    if (box.view) viewer.setView(box.view);
+    box.viewer = viewer;
+    show(box);
+    box.querySelector("img").style.visibility = "hidden";
     box.dataset.drawn = "yes";
-    const knob = box.parentNode.querySelector("input[type=range]");
+  }
+
+  // a browser keeps some 16 WebGL views alive on a page: out of sight the picture stands in
+  function free(box) {
+    if (!box.viewer) return;
+    const stage = box.querySelector("[data-stage]");
+    box.view = box.viewer.getView();
+    box.viewer = null;
+    box.querySelector("img").style.visibility = "";
+    box.dataset.drawn = "";
+    stage.querySelectorAll("canvas").forEach(function (canvas) {
+      const context = canvas.getContext("webgl2") || canvas.getContext("webgl");
+      const loss = context && context.getExtension("WEBGL_lose_context");
+      if (loss) loss.loseContext();
+    });
+    stage.replaceChildren();
+  }
+
+  function show(box) { // the frame that the slider asks for
+    const knob = box.parentNode.querySelector("input[type=range]"), viewer = box.viewer;
+    if (!viewer) return;
+    Promise.resolve(knob && viewer.setFrame(+knob.value)).then(function () {
+      if (viewer === box.viewer) viewer.render();
+    });
+  }
+
+  function wire(box) { // once: scrolling, colours, touch, slider
+    const stage = box.querySelector("[data-stage]"), knob = box.parentNode.querySelector("input[type=range]");
+    // a wheel over the structure scrolls the page; with Ctrl it zooms
+    stage.addEventListener("wheel", function (e) { if (!e.ctrlKey) e.stopPropagation(); }, {capture: true});
+    new MutationObserver(function () {
+      if (box.viewer) { box.viewer.setBackgroundColor(paper(box)); box.viewer.render(); }
+    }).observe(document.documentElement, {subtree: false, attributeFilter: ["data-theme"]});
+    if (matchMedia("(pointer: coarse)").matches) tapToTurn(box, stage);
     if (!knob) return;
     knob.parentNode.hidden = false;
     const names = JSON.parse(knob.dataset.names), value = box.parentNode.querySelector("output");
+    const play = document.createElement("button");
+    let timer = 0;
     const move = function () {
       value.textContent = names[+knob.value];
       knob.setAttribute("aria-valuetext", names[+knob.value]);
-      Promise.resolve(viewer.setFrame(+knob.value)).then(function () { viewer.render(); });
+      show(box);
     };
+    const name = function () { play.textContent = timer ? "pause" : "\u25b6\ufe0e play"; };
     knob.addEventListener("input", move);
-    move();
-    const play = document.createElement("button");
-    let timer = 0;
-    const name = function () {
-      play.textContent = timer ? "pause" : "\u25b6\ufe0e play";
-    };
     play.type = "button";
     play.addEventListener("click", function () {
       clearInterval(timer);
@@ -108,17 +136,33 @@
     });
     name();
     knob.parentNode.after(play);
+    move();
   }
 
-  // drawn when it comes near the window: a page holds few WebGL views at a time, and a folded one has no size yet
+  function tapToTurn(box, stage) { // a finger that starts here scrolls the page until it is told to turn
+    const button = document.createElement("button");
+    button.type = "button";
+    button.style.cssText = "position:absolute;top:4px;right:4px;z-index:20;min-height:36px";
+    const turn = function (on) {
+      stage.style.pointerEvents = on ? "" : "none";
+      button.textContent = on ? "done" : "tap to turn";
+    };
+    button.addEventListener("click", function () { turn(stage.style.pointerEvents === "none"); });
+    turn(false);
+    box.append(button);
+  }
+
   const near = new IntersectionObserver(function (entries) {
-    entries.filter(function (entry) { return entry.isIntersecting; }).forEach(function (entry) {
-      near.unobserve(entry.target);
-      library().then(function () { draw(entry.target); }).catch(function () {}); // the picture stays
+    entries.forEach(function (entry) {
+      const box = entry.target;
+      box.near = entry.isIntersecting;
+      if (!box.near) free(box);
+      else library().then(function () { if (box.near && !box.viewer) draw(box); }).catch(function () {});
     });
   }, {rootMargin: "400px"});
   document.querySelectorAll('[data-structure="NAME"]:not([data-drawn])').forEach(function (box) {
     box.dataset.drawn = "";
+    wire(box);
     near.observe(box);
   });
 })();

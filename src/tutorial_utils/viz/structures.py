@@ -238,11 +238,12 @@ def _commands(
     view = py3Dmol.view()
     view.addModelsAsFrames("".join(_xyz(frame) for frame in frames), "xyz")
     view.setStyle({}, _style(style, element_colors(frames[0])))
-    if frames[0].pbc.any():
-        for start, end in cell_edges(frames[0]):
-            view.addCylinder(
-                {"start": _point(start), "end": _point(end), "radius": 0.03, "color": OKABE_ITO["grey"]}
-            )
+    for i, frame in enumerate(frames[:1] if _one_cell(frames) else frames):
+        if frame.pbc.any():
+            at = {} if _one_cell(frames) else {"frame": i}
+            for start, end in cell_edges(frame):
+                line = {"start": _point(start), "end": _point(end), "radius": 0.03}
+                view.addCylinder({**line, "color": OKABE_ITO["grey"], **at})
     for i, frame in enumerate(frames):
         at = {"frame": i} if len(frames) > 1 else {}
         for text, position in zip(texts, frame.positions if texts else [], strict=True):
@@ -258,10 +259,17 @@ def _commands(
     return _ellipsoids(blobs, len(frames) > 1) + commands + _fit(frames, arrows, blobs)
 
 
+def _one_cell(frames: list[Atoms]) -> bool:
+    """Tell whether all frames have the cell of the first, which is then drawn once."""
+    same = [(frame.pbc == frames[0].pbc).all() and (frame.cell == frames[0].cell).all() for frame in frames]
+    return all(same)
+
+
 def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field]) -> str:
     """Frame the view so that all of it is seen in all frames: 3Dmol's zoomTo looks at atoms only."""
     points = [frame.positions for frame in frames]
-    points += [edges.reshape(-1, 3) for edges in [cell_edges(frames[0])] if frames[0].pbc.any()]
+    drawn = frames[:1] if _one_cell(frames) else frames
+    points += [cell_edges(frame).reshape(-1, 3) for frame in drawn if frame.pbc.any()]
     points += [(field.points + field.values).reshape(-1, 3) for field in arrows]
     for field in blobs:
         reach = np.linalg.norm(field.values, 2, (-2, -1))[..., None]

@@ -37,6 +37,7 @@ _TITLE = {
 def _flat_axis() -> dict:
     return {
         "automargin": True,
+        "exponentformat": "power",
         "gridcolor": _FAINT,
         "linecolor": _INK,
         "showline": True,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from ase import Atoms
 from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
@@ -49,7 +50,14 @@ def steinhardt(
     Raises:
         ValueError: for no or negative degrees, vectors of another shape, or averaging without a graph.
     """
-    if not degrees or min(degrees) < 0:
+    if isinstance(neighbourhood, Atoms):
+        raise ValueError("neighbourhood: whose atoms are bonded? make a graph: to_graph(atoms, cutoff)")
+    if not isinstance(neighbourhood, Data | Tensor):
+        raise ValueError(
+            f"neighbourhood: expected a graph or a tensor (..., neighbours, 3), got "
+            f"{type(neighbourhood).__name__}"
+        )
+    if not isinstance(degrees, Sequence) or not degrees or min(degrees) < 0:
         raise ValueError(f"degrees: expected a list of l >= 0, got {degrees!r}")
     if isinstance(neighbourhood, Data):
         q = bond_orders(neighbourhood, max(degrees))
@@ -73,8 +81,9 @@ def directions(
 
 def bond_orders(graph: Data, lmax: int) -> Float[Tensor, "atoms (lmax+1)**2"]:
     """Return q_lm of each atom of a graph: the mean of Y_lm over its edges."""
+    vectors = edge_vectors(graph)
     centre = graph.edge_index[1]
-    Y = harmonics(lengths_and_directions(edge_vectors(graph))[1], lmax)
+    Y = harmonics(lengths_and_directions(vectors)[1], lmax)
     total = Y.new_zeros(len(graph.pos), Y.shape[-1]).index_add(0, centre, Y)
     return total / torch.bincount(centre, minlength=len(graph.pos)).clamp(min=1).unsqueeze(-1)
 

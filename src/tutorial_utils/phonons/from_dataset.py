@@ -7,7 +7,7 @@ from tutorial_utils.phonons.displacements import from_forces
 from tutorial_utils.phonons.lattice import Field, ForceConstants, from_supercell
 
 
-def stored(dataset: Dataset, name: str) -> ForceConstants:
+def load_constants(dataset: Dataset, name: str) -> ForceConstants:
     """Return the force constants of a crystal, which cost nothing to move as a whole.
 
     Args:
@@ -31,7 +31,7 @@ def stored(dataset: Dataset, name: str) -> ForceConstants:
     return from_forces(atoms, supercell, responses).acoustic()
 
 
-def stored_field(dataset: Dataset, name: str) -> Field:
+def load_field(dataset: Dataset, name: str) -> Field:
     """Return Born charges and dielectric constant of a crystal of `crystals_pbesol`.
 
     Raises:

@@ -1,0 +1,80 @@
+"""Water clusters for the transfer question: none twice, no frame in two splits, what is stored comes back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import molecule
+
+pytest.importorskip("pyscf")
+import water_transfer
+from water import cut, nearest
+
+from tutorial_utils.conventions import BOHR
+from tutorial_utils.densities.fitting import mean_field
+
+
+@pytest.fixture(scope="module")
+def frames() -> np.ndarray:
+    with np.load(water_transfer.FOLDER / "frames.npz") as stored:
+        return stored["positions"]
+
+
+def test_the_catalogue_holds_what_was_ordered(frames: np.ndarray) -> None:
+    clusters = water_transfer.catalogue(frames)
+    for split, counts in water_transfer.COUNTS.items():
+        for molecules, count in counts.items():
+            assert sum((c.split, c.molecules) == (split, molecules) for c in clusters) == count
+    used = {split: {c.frame for c in clusters if c.split == split} for split in water_transfer.COUNTS}
+    assert max(used["train"]) < min(used["valid"]) <= max(used["valid"]) < min(used["test"])
+
+
+def test_no_cluster_is_there_twice(frames: np.ndarray) -> None:
+    clusters = water_transfer.catalogue(frames)
+    members = {
+        (c.frame, frozenset(nearest(frames[c.frame], c.centre, c.molecules).tolist())) for c in clusters
+    }
+    assert len(members) == len(clusters)
+
+
+def test_a_larger_count_changes_no_cluster(frames: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(water_transfer.catalogue(frames))
+    more = {split: {n: c + 3 for n, c in counts.items()} for split, counts in water_transfer.COUNTS.items()}
+    monkeypatch.setattr(water_transfer, "COUNTS", more)
+    assert before < set(water_transfer.catalogue(frames))
+
+
+def test_labels_are_packed_and_unpacked(tmp_path: Path, frames: np.ndarray) -> None:
+    clusters = water_transfer.catalogue(frames)[:2]
+    raw, folder, again = tmp_path / "raw", tmp_path / "folder", tmp_path / "again"
+    for path in (raw, folder, again):
+        path.mkdir()
+    first = clusters[0]
+    found = water_transfer.compute(cut(frames[first.frame], first.centre, first.molecules))
+    assert found["coefficients"].shape == (1, 105)  # one p of the oxygen more than in water.py
+    np.savez(raw / f"{water_transfer.file_name(first)}.npz", **found)
+    water_transfer.pack(folder, raw, clusters)
+    water_transfer.unpack(folder, again)
+    assert [path.stem for path in again.iterdir()] == [water_transfer.file_name(first)]
+    with np.load(again / f"{water_transfer.file_name(first)}.npz") as stored:
+        assert set(stored) == set(found)
+        assert float(stored["energy"]) == float(found["energy"])
+        assert stored["coefficients"] == pytest.approx(found["coefficients"], rel=1e-6, abs=1e-7)
+
+
+def test_a_molecule_is_polarised_as_much_as_in_a_large_basis() -> None:
+    bases = water_transfer.BASIS, {"basis": "aug-cc-pvtz"}
+    ours, large = (polarizability(molecule("H2O"), basis) for basis in bases)
+    assert ours == pytest.approx(large, rel=0.05)
+
+
+def polarizability(atoms, basis: dict) -> float:
+    """Return the polarizability along y in Å³, by a finite field."""
+    dipoles = []
+    for strength in (-0.002, 0.002):  # atomic units
+        field = mean_field(atoms, **basis)
+        core = field.get_hcore() + strength * field.mol.intor("int1e_r")[1]
+        field.get_hcore = lambda *_, core=core: core
+        field.kernel()
+        dipoles.append(field.dip_moment(unit="AU", verbose=0)[1])
+    return abs(dipoles[1] - dipoles[0]) / 0.004 * BOHR**3
