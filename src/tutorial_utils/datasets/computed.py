@@ -222,11 +222,33 @@ CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
     Card(
+        name="phase_rivals",
+        what=(
+            "What OVITO 3.17.2 calls the atoms of the bulk metals in `phases`: common neighbour analysis with "
+            "an adaptive cutoff, and polyhedral template matching with six limits of the RMSD. Shares of the "
+            "atoms of each frame."
+        ),
+        units={
+            "frame": "",
+            "method": "",
+            "cutoff": "",
+            "fcc": "",
+            "hcp": "",
+            "bcc": "",
+            "other": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phase_rivals.py",
+        file="phase_rivals.json",
+        sha256="45e9d2620eff30285fa34b3d25a3d7513cb1284e82fba2128791c830e46f60c7",
+        reference="https://doi.org/10.1088/0965-0393/18/1/015012",
+    ),
+    Card(
         name="recovery",
         what=(
             "Geometry recovered from power spectrum and bispectrum by least squares: of 64 starts for each "
-            "environment, how many end right, wrong with the same invariants, or stuck. Fifty random "
-            "environments, a map over l_max and number of radial functions, symmetric sites."
+            "environment (16 in the map), how many end right, wrong with the same invariants, or stuck. "
+            "Fifty random environments, a map over l_max and number of radial functions, symmetric sites."
         ),
         units={
             "experiment": "",

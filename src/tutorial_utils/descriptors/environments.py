@@ -37,7 +37,7 @@ def environments(
         radial: orthonormal radial functions; their cutoff is that of the environment.
         lmax: highest degree.
         elements: symbols of the channels, for example ``["Cu", "Au"]``; each one present has to be there.
-        smooth: f(r) is `smooth_cutoff`; False: f = 1, and a neighbour that leaves may cause a jump.
+        smooth: f(r) is `smooth_cutoff`; False: f = 1, and a neighbour that leaves causes a kink.
         chunk: how many atoms at a time.
 
     Returns:
@@ -75,7 +75,7 @@ def grouped(
 ) -> Float[Tensor, "groups size (lmax+1)**2"]:
     """Return Σ R_nl Y_lm over each group of edges; the groups are sorted.
 
-    Groups are padded with zeros to the length of the longest: a batched matrix product for each l does the sum.
+    Groups are padded with zeros to the length of the longest; one batched matrix product for each l.
     """
     r, directions = lengths_and_directions(vectors)
     R, Y = radial(r, lmax), harmonics(directions, lmax)

@@ -85,7 +85,7 @@ def basis_functions(
 
 
 def degree_of_component(lmax: int) -> Int[Tensor, "components"]:
-    """Return the degree l of each component (l, m): 0, 1, 1, 1, 2, …"""
+    """Return 0, 1, 1, 1, 2, …: the degree l of each component (l, m)."""
     l = torch.arange(lmax + 1)
     return l.repeat_interleave(2 * l + 1)
 
@@ -206,5 +206,5 @@ def same_basis(first: Radial, second: Radial) -> bool:
     if (first.size, first.cutoff) != (second.size, second.cutoff):
         return False
     r = torch.linspace(0.01, 1, 50, dtype=torch.float64) * first.cutoff
-    one, other = first(r), second(r)
+    one, other = first(r, 2), second(r, 2)
     return one.shape == other.shape and torch.allclose(one, other, atol=1e-9)

@@ -7,6 +7,7 @@ also at its centre; outside they are zero.
 from functools import lru_cache, partial
 from itertools import pairwise
 from math import pi, prod, sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,9 +77,8 @@ class SphericalBessel(Radial):
     def functions(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
         """Return R_nl(r) (Å^-3/2)."""
         zeros, norms = (torch.from_numpy(table).to(r) for table in _bessel_tables(self.size, lmax))
-        x = r[..., None, None] / self.cutoff * zeros
-        waves = [spherical_bessel(l, x[..., l, :]) for l in range(lmax + 1)]
-        return torch.stack(waves, dim=-2) * norms / self.cutoff**1.5
+        waves = spherical_bessel(tuple(range(lmax + 1)), r[..., None, None] / self.cutoff * zeros)
+        return waves * norms / self.cutoff**1.5
 
 
 @lru_cache
@@ -93,22 +93,57 @@ def _bessel_tables(size: int, lmax: int) -> tuple[np.ndarray, np.ndarray]:
     return table, sqrt(2) / np.abs(spherical_jn(degrees, table))
 
 
-def spherical_bessel(l: int, x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Return j_l(x) for x >= 0, with derivatives of any order at 0 too.
+def spherical_bessel(degrees: tuple[int, ...], x: Float[Tensor, "... degrees size"]) -> Tensor:
+    """Return j_l(x) for x >= 0, one degree for each row of x, differentiable as often as needed, at 0 too."""
+    return _SphericalBessel.apply(x, degrees)
+
+
+class _SphericalBessel(torch.autograd.Function):
+    """j_l(x), with the derivative (l j_{l-1} - (l+1) j_{l+1})/(2l+1) instead of one through the sums.
 
     Below l + 1 the power series x^l/(2l+1)!! Σ_k (-x²/2)^k / (k! (2l+3)(2l+5)…(2l+2k+1)), summed from its
     smallest term; above it the recurrence j_{l+1} = (2l+1)/x j_l - j_{l-1}, which loses digits only near 0.
     """
-    small = x < l + 1
-    near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)
-    half, series = near**2 / 2, torch.ones_like(near)
-    for k in range(10 + l, 0, -1):
-        series = 1 - half * series / (k * (2 * l + 2 * k + 1))
-    series = near**l / prod(range(1, 2 * l + 2, 2)) * series
-    before, now = far.cos() / far, far.sin() / far
-    for degree in range(l):
-        before, now = now, (2 * degree + 1) / far * now - before
-    return torch.where(small, series, now)
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, degrees: tuple[int, ...]) -> Tensor:
+        l = torch.tensor(degrees, device=x.device)[:, None]
+        small = x < l + 1
+        near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)
+        half, series = near**2 / 2, torch.ones_like(near)
+        for k in range(10 + max(degrees), 0, -1):
+            series = 1 - half * series / (k * (2 * l + 2 * k + 1))
+        odd = torch.tensor([prod(range(1, 2 * l + 2, 2)) for l in degrees]).to(x)[:, None]
+        before, now = far.cos() / far, far.sin() / far
+        found = now
+        for degree in range(max(degrees)):
+            before, now = now, (2 * degree + 1) / far * now - before
+            found = torch.where(l == degree + 1, now, found)
+        return torch.where(small, near**l / odd * series, found)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, tuple[int, ...]], output: Tensor) -> None:
+        x, ctx.degrees = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * _slope(ctx.degrees, *ctx.saved_tensors), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        return tangent * _slope(ctx.degrees, *ctx.saved_tensors)
+
+
+def _slope(degrees: tuple[int, ...], x: Tensor) -> Tensor:
+    """Return the derivative of j_l, row by row."""
+    l = torch.tensor(degrees, device=x.device)[:, None]
+    below = spherical_bessel(tuple(max(degree - 1, 0) for degree in degrees), x)
+    above = spherical_bessel(tuple(degree + 1 for degree in degrees), x)
+    return (l * below - (l + 1) * above) / (2 * l + 1)
 
 
 def overlap(first: Radial, second: Radial, lmax: int) -> Float[Tensor, "degrees n m"]:

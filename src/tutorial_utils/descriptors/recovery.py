@@ -137,9 +137,9 @@ def recover(
 ) -> Recovery:
     """Move neighbours until their invariants are the target's: Levenberg-Marquardt, many starts at once.
 
-    * A step Δ solves (JᵀJ + λ d) Δ = -Jᵀf, with f the difference relative to the target's length. For the three
-      coordinates of a neighbour, d is the mean of their entries in diag JᵀJ: Marquardt's diagonal itself
-      depends on the axes, its mean does not.
+    * A step Δ solves (JᵀJ + λ d) Δ = -Jᵀf, with f the difference relative to the target's length. For the
+      three coordinates of a neighbour, d is the mean of their entries in diag JᵀJ: Marquardt's diagonal
+      itself depends on the axes, its mean does not.
     * Each start has its own λ, divided by 3 after a step that helps, times 3 after one that does not.
     * A step that does not help is not taken: no residual ever grows.
     * A start whose residual falls by less than a tenth in ten steps gives up; the others walk on.
@@ -192,7 +192,7 @@ def _move(
     damping: Float[Tensor, "starts"],
     each: int,
 ) -> Float[Tensor, "starts unknowns"]:
-    """Solve the damped normal equations of every start; `each` neighbour has so many unknowns, x, y, z first."""
+    """Solve the damped normal equations of every start; `each` neighbour has x, y, z and perhaps more."""
     normal = J.mT @ J
     diagonal = normal.diagonal(dim1=1, dim2=2).unflatten(1, (-1, each))
     mean = diagonal[..., :3].mean(dim=-1, keepdim=True).expand(-1, -1, 3)
