@@ -40,8 +40,8 @@ def shares(atoms, modifier) -> list[float]:
     pipeline.modifiers.append(modifier)
     kinds = np.asarray(pipeline.compute().particles["Structure Type"])
     wanted = (type(modifier).Type.FCC, type(modifier).Type.HCP, type(modifier).Type.BCC)
-    found = [float((kinds == int(kind)).mean().round(4)) for kind in wanted]
-    return [*found, round(1 - sum(found), 4)]
+    found = [float((kinds == int(kind)).mean()) for kind in wanted]
+    return [round(share, 4) for share in (*found, abs(1 - sum(found)))]
 
 
 def main(output: Path) -> None:

@@ -41,6 +41,8 @@ def tasks() -> Iterator[tuple]:
     """Yield what to compute, in the order of COLUMNS; the quick and important rows first."""
     for site, starts in itertools.product(SITES, ("symmetric", "random")):
         yield "sites", site, len(SITES[site]), 0, "both", 4, 3, starts
+    for site in SITES:
+        yield "sites", site, len(SITES[site]), 0, "both", 6, 3, "symmetric"
     for neighbours, seed in itertools.product(range(4, 9), range(10)):
         yield "table", "random", neighbours, seed, "both", 4, 3, "random"
     for seed, order, lmax, size in itertools.product(range(20), ("both", "power"), range(1, 7), range(1, 5)):

@@ -131,35 +131,35 @@ def _motions(v, G):
     return ((torch.einsum("gij,nj->gni", G, v) - v).norm(dim=-1) < 1e-6).sum(1) * trace, trace
 
 
-def right_felt(v, G):
+def right_rank(v, G):
     motions, trace = _motions(v, G)
     return round((motions - torch.linalg.det(G) * trace).mean().item())
 
 
-def felt_by_singular_values(v, G):
+def rank_by_singular_values(v, G):
     shells = descriptors.SphericalBessel(3, 3.0)
     return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
 
 
-def felt_with_rotations(v, G):
+def rank_with_rotations(v, G):
     return round(_motions(v, G)[0].mean().item())
 
 
-def felt_minus_three(v, G):
-    return felt_with_rotations(v, G) - 3
+def rank_minus_three(v, G):
+    return rank_with_rotations(v, G) - 3
 
 
-def felt_without_permutation(v, G):
+def rank_without_permutation(v, G):
     trace = _motions(v, G)[1]
     return round((len(v) * trace - torch.linalg.det(G) * trace).mean().item())
 
 
-def felt_polar(v, G):
+def rank_polar(v, G):
     motions, trace = _motions(v, G)
     return round((motions - trace).mean().item())
 
 
-def felt_sum(v, G):
+def rank_sum(v, G):
     return _motions(v, G)[0].sum().item() / 7
 
 
@@ -237,19 +237,19 @@ def list_order(atoms):
 
 
 RIGHT += [
-    ("4.5", right_felt),
+    ("4.5", right_rank),
     ("4.6", orbits_of("D4")),
     ("4.6", tilted_orbits),
     ("4.7", smooth_invariants),
 ]
 WRONG += [
-    ("4.5", felt_with_rotations, "no invariant feels a rotation"),
-    ("4.5", felt_minus_three, "subtract three rotations"),
-    ("4.5", felt_without_permutation, "moves it to another's place"),
-    ("4.5", felt_polar, "axial"),
-    ("4.5", lambda v, G: 3 * len(v) - 3, "only feels A1"),
-    ("4.5", felt_by_singular_values, "Suspect a Jacobian"),
-    ("4.5", felt_sum, "a rank is a whole number"),
+    ("4.5", rank_with_rotations, "no invariant changes under a rotation"),
+    ("4.5", rank_minus_three, "subtract three rotations"),
+    ("4.5", rank_without_permutation, "moves it to another's place"),
+    ("4.5", rank_polar, "axial"),
+    ("4.5", lambda v, G: 3 * len(v) - 3, "only A1 motions"),
+    ("4.5", rank_by_singular_values, "Suspect a Jacobian"),
+    ("4.5", rank_sum, "a rank is a whole number"),
     ("4.6", anywhere, "it must be one that the site has"),
     ("4.6", orbits_of("D4h"), "expected 16 starts"),
     ("4.6", on_the_axis, "on one point"),

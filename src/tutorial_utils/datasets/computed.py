@@ -224,9 +224,9 @@ CARDS = (
     Card(
         name="phase_rivals",
         what=(
-            "What OVITO 3.17.2 calls the atoms of the bulk metals in `phases`: common neighbour analysis with "
-            "an adaptive cutoff, and polyhedral template matching with six limits of the RMSD. Shares of the "
-            "atoms of each frame."
+            "What OVITO 3.17.2 calls the atoms of the bulk metals in `phases`: common neighbour analysis "
+            "with an adaptive cutoff, and polyhedral template matching with six limits of the RMSD. Shares "
+            "of the atoms of each frame."
         ),
         units={
             "frame": "",
@@ -240,7 +240,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phase_rivals.py",
         file="phase_rivals.json",
-        sha256="45e9d2620eff30285fa34b3d25a3d7513cb1284e82fba2128791c830e46f60c7",
+        sha256="413fe972e8a66e26c2ad105e0bf88ccdf3a08ea606f778a140f4dfd5e1259d64",
         reference="https://doi.org/10.1088/0965-0393/18/1/015012",
     ),
     Card(

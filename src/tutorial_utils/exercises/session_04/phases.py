@@ -16,7 +16,7 @@ PHASES = ("fcc", "hcp", "bcc", "liquid")
 
 @exercise(
     "4.7",
-    title="Four numbers for a phase",
+    title="Four smooth numbers for a phase",
     hint=[
         "Invariants of the mean over neighbours: l = 4 and 6 of the power spectrum and of the bispectrum.",
         "Weigh the neighbours by descriptors.smooth_cutoff, in c and in the mean: then nothing jumps.",

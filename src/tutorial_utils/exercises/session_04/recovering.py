@@ -1,4 +1,4 @@
-"""Exercises 4.5 and 4.6: what a Jacobian feels at a symmetric site, and where to start."""
+"""Exercises 4.5 and 4.6: the rank of a Jacobian at a symmetric site, and where to start."""
 
 from collections.abc import Callable
 
@@ -11,28 +11,28 @@ from tutorial_utils.descriptors import recovery
 from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.exercises.session_04 import cases
 
-_FELT = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
+_GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
 
 
 @exercise(
     "4.5",
-    title="How much is felt?",
+    title="The rank, from characters",
     hint=[
         "A1 occurs in a representation as often as the mean of its character says.",
-        "Coordinates: (neighbours left in place) × trace. Rotations, which nothing feels: det × trace.",
+        "Coordinates: (neighbours left in place) × trace. Rotations, which change no invariant: det × trace.",
     ],
 )
-def felt_directions(answer: Callable[[Tensor, Tensor], int]) -> str:
+def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
     """Compare with the singular values of the Jacobian at sites of several groups; name the usual slips."""
-    sites = [cases.orbit_site(name) for name in _FELT]
-    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_FELT, sites, strict=True)]
+    sites = [cases.orbit_site(name) for name in _GROUPS]
+    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_GROUPS, sites, strict=True)]
     right = [_rank(v) for v, _ in sites]
     _without_lengths(answer, sites, found)
     if found == right:
         return "Right at eight sites: group theory knows the rank of a matrix that it never saw."
     counts = [_counts(v, G) for v, G in sites]
     slips = {
-        "A1 motions that are rotations are counted too, as in C3: no invariant feels a rotation.": [
+        "A1 motions that are rotations are counted too, as in C3: no invariant changes under a rotation.": [
             modes for modes, _, _ in counts
         ],
         "You subtract three rotations everywhere: of the A1 motions only those rotations may go that are A1 "
@@ -43,14 +43,14 @@ def felt_directions(answer: Callable[[Tensor, Tensor], int]) -> str:
             modes - polar for (modes, _, _), polar in zip(counts, _translations(sites), strict=True)
         ],
         "That is the number of all directions without rotations. Symmetry hides most of them: to first order "
-        "J only feels A1.": [3 * len(v) - 3 for v, _ in sites],
+        "only A1 motions change an invariant.": [3 * len(v) - 3 for v, _ in sites],
     }
     for message, numbers in slips.items():
         if found == numbers:
             raise Wrong(message)
     k = next(k for k in range(len(sites)) if found[k] != right[k])
     raise Wrong(
-        f"At a site of symmetry {_FELT[k]} with {len(sites[k][0])} neighbours you say {found[k]}, the "
+        f"At a site of symmetry {_GROUPS[k]} with {len(sites[k][0])} neighbours you say {found[k]}, the "
         f"singular values say {right[k]}. Suspect the mean over the group of one of the two characters."
     )
 
@@ -68,7 +68,7 @@ def _without_lengths(
     answer: Callable[[Tensor, Tensor], int], sites: list[tuple[Tensor, Tensor]], found: list[int]
 ) -> None:
     """Ask again at sites a thousand times larger: characters are the same, a Jacobian is zero there."""
-    for name, (v, G), count in zip(_FELT, sites, found, strict=True):
+    for name, (v, G), count in zip(_GROUPS, sites, found, strict=True):
         far = _whole(answer(1000 * v, G.clone()), name)
         if far != count:
             raise Wrong(
