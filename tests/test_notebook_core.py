@@ -12,7 +12,12 @@ from nbclient import NotebookClient
 from notebook_sections import changed_names, load, missing_names, names, sections
 
 ROOT = Path(__file__).parents[1]
-OBEYING = ("notebooks/01_symmetry", "notebooks/02_group_theory", "book/conventions")
+OBEYING = (
+    "notebooks/01_symmetry",
+    "notebooks/02_group_theory",
+    "notebooks/04_geometry",
+    "book/conventions",
+)
 RUN = "notebooks/02_group_theory"
 
 

@@ -268,7 +268,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/recovery.py",
         file="recovery.json",
-        sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
+        sha256="8ccdaaeb236185f504bbaf43d796f96ae77edcb9edaf81e146120b3130077ce0",
     ),
     Card(
         name="ethanol_pbe0",
