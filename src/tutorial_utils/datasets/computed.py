@@ -83,7 +83,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/augmentation.py",
         file="augmentation.json",
-        sha256="ba9f4e1cf2f2f7c49f4fc5f97ff8679e8b56cd73c915fb3f195d51b0259d2bea",
+        sha256="fe4bf0be2cba0d673d0dc3117c0f0bc01cbb53cbfd7fc02427fc64118d88d742",
     ),
     Card(
         name="convolution_speed",
@@ -95,7 +95,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="benchmarks/convolution.py",
         file="convolution_speed.json",
-        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
+        sha256="e1b770d3aae51850f3c53583ed598e3eb9aae0af88a81de332b9fa5ca0cd55cd",
     ),
     Card(
         name="descriptor_speed",
