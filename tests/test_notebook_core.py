@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 OBEYING = (
     "notebooks/01_symmetry",
     "notebooks/02_group_theory",
+    "notebooks/03_e3nn",
     "notebooks/04_geometry",
     "book/conventions",
 )
