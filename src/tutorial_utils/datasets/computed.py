@@ -280,11 +280,33 @@ CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
     Card(
+        name="phase_rivals",
+        what=(
+            "What OVITO 3.17.2 calls the atoms of the bulk metals in `phases`: common neighbour analysis "
+            "with an adaptive cutoff, and polyhedral template matching with six limits of the RMSD. Shares "
+            "of the atoms of each frame."
+        ),
+        units={
+            "frame": "",
+            "method": "",
+            "cutoff": "",
+            "fcc": "",
+            "hcp": "",
+            "bcc": "",
+            "other": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phase_rivals.py",
+        file="phase_rivals.json",
+        sha256="413fe972e8a66e26c2ad105e0bf88ccdf3a08ea606f778a140f4dfd5e1259d64",
+        reference="https://doi.org/10.1088/0965-0393/18/1/015012",
+    ),
+    Card(
         name="recovery",
         what=(
             "Geometry recovered from power spectrum and bispectrum by least squares: of 64 starts for each "
-            "environment, how many end right, wrong with the same invariants, or stuck. Fifty random "
-            "environments, a map over l_max and number of radial functions, symmetric sites."
+            "environment (16 in the map), how many end right, wrong with the same invariants, or stuck. "
+            "Fifty random environments, a map over l_max and number of radial functions, symmetric sites."
         ),
         units={
             "experiment": "",
@@ -304,7 +326,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/recovery.py",
         file="recovery.json",
-        sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
+        sha256="8ccdaaeb236185f504bbaf43d796f96ae77edcb9edaf81e146120b3130077ce0",
     ),
     Card(
         name="ethanol_pbe0",

@@ -11,7 +11,6 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum_labels,
 )
 from tutorial_utils.descriptors.radial import (
-    OrthonormalGaussians,
     Radial,
     SphericalBessel,
     overlap,
@@ -28,7 +27,6 @@ from tutorial_utils.descriptors.smeared import (
 __all__ = [
     "FourierTensor",
     "GaussianOrbitals",
-    "OrthonormalGaussians",
     "Radial",
     "Smeared",
     "SphericalBessel",

@@ -79,7 +79,7 @@ class PairPotential(nn.Module):
         return channel, self.kind[channel[neighbour], channel[centre]], edges
 
     def _functions(self, r: Float[Tensor, " edges"]) -> Float[Tensor, "edges size"]:
-        return self.radial(r) * smooth_cutoff(r, self.radial.cutoff)[:, None]
+        return self.radial(r, 0)[:, 0] * smooth_cutoff(r, self.radial.cutoff)[:, None]
 
 
 class AngularNetwork(nn.Module):
