@@ -33,7 +33,7 @@ LAYERS = (
     {"densities", "phonons", "molecular_dynamics", "gauge", "augmentation", "tensor_ladder", "testing"},
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
-    {"conventions", "extras", "structures"},
+    {"arguments", "conventions", "elements", "extras", "structures"},
 )
 # Hooks that Sphinx and JupyterLab call; no room of the course imports them.
 HOOKS = {"book_renderer", "lab_server"}

@@ -26,6 +26,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
+from tutorial_utils.arguments import explain
+
 UNITS = MappingProxyType(
     {
         "length": "Å",
@@ -93,3 +95,6 @@ def quantum_chemistry_to_e3nn(l: int) -> Float[Tensor, "2*l+1 2*l+1"]:
         return torch.eye(2 * l + 1)
     P = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.get_default_dtype())
     return o3.Irrep(l, 1).D_from_matrix(P)
+
+
+explain(globals())

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 
 FIELDS = ("pos", "atomic_numbers", "edge_index", "edge_shift", "cell", "pbc")
 # Closer than this, in Å, two atoms are at one point: the direction between them has no meaning.
@@ -312,3 +313,6 @@ def _per_atom(name: str, value: Tensor, atoms: int) -> Tensor:
             "one row an atom; a value of the whole structure belongs in system="
         )
     return value
+
+
+explain(globals())

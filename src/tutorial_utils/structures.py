@@ -19,6 +19,7 @@ A function refuses what would change its result but what it cannot use, by namin
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -26,6 +27,9 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_masses
 from jaxtyping import Float
 
+from tutorial_utils.arguments import explain
+
+Own = Literal["masses", "magnetic_moments", "charges"]
 FARTHEST = 1e9  # Å; beyond, double precision does not know the distance of two atoms to 1e-6 Å
 
 
@@ -47,7 +51,7 @@ def _zeros(atoms: Atoms) -> np.ndarray:
 
 
 # name -> (which atoms carry one of their own, what to do where a function cannot use it)
-PROPERTIES: Mapping[str, tuple[Callable[[Atoms], np.ndarray], str]] = MappingProxyType(
+PROPERTIES: Mapping[Own, tuple[Callable[[Atoms], np.ndarray], str]] = MappingProxyType(
     {
         "masses": (
             _own("masses", lambda atoms: atomic_masses[atoms.numbers]),
@@ -65,7 +69,7 @@ PROPERTIES: Mapping[str, tuple[Callable[[Atoms], np.ndarray], str]] = MappingPro
 )
 
 
-def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[str] = ()) -> Atoms:
+def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[Own] = ()) -> Atoms:
     """Return a plain copy of a structure, once it is known to make sense; see this module's table.
 
     Args:
@@ -104,7 +108,7 @@ def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[str] = ())
     return copy
 
 
-def has_own(atoms: Atoms, name: str) -> bool:
+def has_own(atoms: Atoms, name: Own) -> bool:
     """Tell whether any atom has ``"masses"``, ``"magnetic_moments"`` or ``"charges"`` of its own."""
     return len(PROPERTIES[name][0](atoms)) > 0
 
@@ -128,13 +132,19 @@ def physical_forces(atoms: Atoms, *, argument: str = "atoms") -> Float[np.ndarra
         ValueError: where there is no calculator, it has no forces, or they are not finite.
     """
     forces = _asked(atoms, "forces", argument, lambda: atoms.get_forces(apply_constraint=False))
-    forces = np.asarray(forces, dtype=float)
-    if forces.shape != (len(atoms), 3) or not np.isfinite(forces).all():
+    return check_forces(forces, len(atoms), argument=argument)
+
+
+def check_forces(forces: object, atoms: int, *, argument: str = "forces") -> Float[np.ndarray, "atoms 3"]:
+    """Return forces that somebody else computed, once they are known to be finite and one an atom."""
+    found = np.asarray(forces)
+    finite = found.dtype.kind in "fiu" and np.isfinite(found).all()
+    if found.shape != (atoms, 3) or not finite:
         raise ValueError(
-            f"{argument}: expected finite forces ({len(atoms)}, 3) in eV/Å, got the shape {forces.shape}"
-            + ("" if np.isfinite(forces).all() else " with values that are not finite")
+            f"{argument}: expected forces ({atoms}, 3) in eV/Å, got the shape {found.shape}"
+            + ("" if finite else " with values that are not finite")
         )
-    return forces
+    return found.astype(float)
 
 
 def energy(atoms: Atoms, *, argument: str = "atoms") -> float:
@@ -199,3 +209,6 @@ def _check_occupancy(atoms: Atoms, argument: str) -> None:
 def _named(atoms: Atoms, numbers: np.ndarray) -> str:
     names = [f"{atoms.symbols[n]} {n}" for n in numbers[:3]]
     return ", ".join(names) + (" …" if len(numbers) > 3 else "")
+
+
+explain(globals())

@@ -18,6 +18,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 from tqdm import tqdm
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.graphs import follow
 
 Loss = Callable[[Any, Batch], Tensor]  # of a model and a batch
@@ -262,3 +263,6 @@ def _somebody_watches() -> bool:
     if kernel is None:
         return sys.stderr.isatty()
     return getattr(kernel, "_allow_stdin", True)  # nbclient and nbval forbid questions to the user
+
+
+explain(globals())

@@ -90,5 +90,7 @@ def unitarise(matrices: Matrices) -> Matrices:
     matrices = square(matrices, "matrices")
     S = np.mean(matrices.conj().swapaxes(1, 2) @ matrices, axis=0)
     s, U = np.linalg.eigh(S)
+    if s[0] < 1e-12 * max(s[-1], 1e-300):
+        raise ValueError("matrices: their mean square is singular, so they cannot all have inverses")
     root = (U * np.sqrt(s)) @ U.conj().T
     return root @ matrices @ np.linalg.inv(root)

@@ -27,6 +27,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.descriptors.environments import distinct_elements
 from tutorial_utils.extras import extra
@@ -357,3 +358,6 @@ def _command(name: str, *arguments: str, log: Path, **environment: str) -> None:
     if done.returncode:
         lines = log.read_text(encoding="utf-8").strip().splitlines()
         raise RuntimeError(f"nequip-{name} failed: {lines[-1] if lines else 'no message'}; see {log}")
+
+
+explain(globals())
