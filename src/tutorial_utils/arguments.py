@@ -12,8 +12,10 @@ Traceback (most recent call last):
 tutorial_utils.arguments.ArgumentError: shift: expected an array of finite numbers (3), got the text 'x'
 """
 
+import builtins
 import inspect
 import types
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dis import opmap
 from functools import wraps
@@ -29,9 +31,15 @@ _PACKAGE = __name__.partition(".")[0]
 _OUTSIDE = (ImportError, OSError, MemoryError)  # no argument is to blame for these
 _NUMBERS = {float: Real, int: Integral, complex: Number}
 _KINDS = {"Float": "fiu", "Int": "iu", "Complex": "cfiu", "Bool": "b"}  # of numpy's dtypes, by annotation
-_WORDS = {
-    **{int: "a whole number", float: "a finite number", str: "a text", bool: "True or False"},
-    **{Path: "a path", Atoms: "an ase.Atoms", type(None): "None", Callable: "a function"},
+_WORDS: dict[Any, str] = {
+    int: "a whole number",
+    float: "a finite number",
+    str: "a text",
+    bool: "True or False",
+    Path: "a path",
+    Atoms: "an ase.Atoms",
+    Callable: "a function",
+    type(None): "None",
 }
 
 
@@ -93,9 +101,9 @@ def _meant(error: Exception) -> bool:
 def _fault(f: Callable, args: tuple, kwargs: dict[str, Any], error: Exception) -> str | None:
     """Say which argument does not fit its annotation, or else looks as if it could not be used."""
     try:
-        parameters, hints = inspect.signature(f).parameters, get_type_hints(f)
+        parameters, hints = inspect.signature(f).parameters, _hints(f)
         given = inspect.signature(f).bind(*args, **kwargs).arguments
-    except (TypeError, NameError):
+    except TypeError:  # an argument too many, or one that is missing
         return None
     named = [name for name in given if name in hints and not parameters[name].kind.name.startswith("VAR")]
     with jaxtyped("context"):  # an axis has the same length in all arguments
@@ -110,13 +118,30 @@ def _fault(f: Callable, args: tuple, kwargs: dict[str, Any], error: Exception) -
     return None
 
 
+class _Anything(dict):
+    """What stands for names in annotations that only a type checker has imported."""
+
+    def __missing__(self, name: str) -> Any:
+        return Any
+
+
+def _hints(f: Callable) -> dict[str, Any]:
+    try:
+        names = ChainMap(inspect.unwrap(f).__globals__, vars(builtins), _Anything())
+        return get_type_hints(f, localns=names)
+    except AttributeError:  # "o3.Irreps" of an o3 that is not there
+        return {}
+
+
 def _fits(value: Any, hint: Any) -> bool:
     """Tell whether a value is what an annotation says; lists count as arrays, whole numbers as numbers."""
     origin, inner = get_origin(hint), get_args(hint)
-    if hint is Any or isinstance(hint, TypeVar):
-        return not getattr(hint, "__constraints__", ()) or any(_fits(value, t) for t in hint.__constraints__)
-    if origin in (Union, types.UnionType):
+    if isinstance(hint, TypeVar):
+        inner = hint.__constraints__ or (Any,)
+    if isinstance(hint, TypeVar) or origin in (Union, types.UnionType):
         return any(_fits(value, each) for each in inner)
+    if hint is Any:
+        return True
     if origin is Literal:
         return isinstance(value, str | int) and value in inner
     if hint in _NUMBERS:
@@ -135,7 +160,7 @@ def _is_number(value: Any, kind: type) -> bool:
 
 def _fits_class(value: Any, kind: Any, inner: tuple) -> bool:
     """Hold a value against a class and, where it contains others, these against theirs."""
-    if not isinstance(kind, type):
+    if not isinstance(kind, type) or kind is object:
         return True
     if kind is str or not issubclass(kind, Iterable) or issubclass(kind, Atoms):
         return isinstance(value, kind)
@@ -147,7 +172,7 @@ def _fits_class(value: Any, kind: Any, inner: tuple) -> bool:
         pairs = value.items() if isinstance(value, Mapping) else None
         return pairs is not None and all(_fits(k, inner[0]) and _fits(v, inner[1]) for k, v in pairs)
     if kind is tuple and ... not in inner:
-        return len(value) == len(inner) and all(map(_fits, value, inner))
+        return len(list(value)) == len(inner) and all(map(_fits, value, inner))
     return not inner or all(_fits(each, inner[0]) for each in value)
 
 
@@ -167,10 +192,11 @@ def _fits_array(value: Any, hint: Any) -> bool:
     except (TypeError, ValueError, RuntimeError):
         return False
     kinds = _KINDS.get(hint.__name__.split("[")[0], "biufc") if shaped else "biufc"
+    if not shaped or array.dtype.kind not in kinds:
+        return array.dtype.kind in kinds
+    axes: Any = Shaped[np.ndarray, hint.dim_str]
     try:
-        return array.dtype.kind in kinds and (
-            not shaped or isinstance(array, Shaped[np.ndarray, hint.dim_str])
-        )
+        return isinstance(array, axes)
     except Exception:  # an axis that is computed from others is not known beforehand
         return True
 

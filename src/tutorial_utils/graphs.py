@@ -64,9 +64,10 @@ def to_graph(
     Raises:
         ValueError: for a cutoff that is no positive number, no atoms, positions that are not
             finite, two atoms at one point, a cell without volume along its periodic directions,
-            or a target whose name or shape does not fit.
+            magnetic moments that tell atoms of one element apart, or a target whose name or shape does not
+            fit.
     """
-    atoms = structures.plain(atoms)
+    atoms = structures.plain(atoms, refuses=["magnetic_order"])
     if not isinstance(cutoff, Real) or not np.isfinite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff: expected a positive number in Å, got {cutoff!r}")
     centre, neighbour, shift = _neighbours(atoms, float(cutoff))

@@ -24,7 +24,7 @@ from tutorial_utils import graphs, structures, training
 from tutorial_utils.arguments import explain
 from tutorial_utils.densities.baselines import ConstantAtoms, by_element
 from tutorial_utils.densities.basis import WATER, Basis, tensor
-from tutorial_utils.densities.density import Density
+from tutorial_utils.densities.density import Density, electrons
 from tutorial_utils.elements import row_of_element, rows
 from tutorial_utils.nn.network import Layer, RadialBasis, envelope
 
@@ -205,7 +205,7 @@ def as_graph(density: Density, cutoff: float, *, metric: Tensor | None = None) -
     graph = graphs.to_graph(density.atoms, cutoff)
     dtype = graph.pos.dtype
     graph.coefficients = density.coefficients.to(dtype)
-    graph.electrons = torch.tensor([float(density.atoms.numbers.sum())], dtype=dtype)
+    graph.electrons = torch.tensor([electrons(density.atoms)], dtype=dtype)
     if metric is not None:
         graph.metric = metric.to(dtype).flatten()
     return graph

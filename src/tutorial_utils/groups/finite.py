@@ -65,7 +65,11 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
             "the same, for example); keep each once. In a conventional cell spglib gives each rotation with "
             "several translations: np.unique(rotations, axis=0)"
         )
-    table, _ = _spanned(len(flat), lambda g: (_real(elements[g] @ elements) @ flat.T - size / 2).argmax(axis=1))
+
+    def nearest(g: int) -> np.ndarray:
+        return (_real(elements[g] @ elements) @ flat.T - size / 2).argmax(axis=1)
+
+    table, _ = _spanned(len(flat), nearest)
     miss = np.array(
         [np.abs(_real(g @ elements) - flat[row]).max(axis=1) for g, row in zip(elements, table, strict=True)]
     )

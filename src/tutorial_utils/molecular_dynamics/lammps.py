@@ -234,7 +234,7 @@ def run_with_callback(
     return _read(folder, atoms)
 
 
-def _checked(atoms: Atoms, *, refuses: Sequence[str] = ()) -> Atoms:
+def _checked(atoms: Atoms, *, refuses: Sequence[structures.Own] = ()) -> Atoms:
     """Return the atoms without constraints, once it is known that LAMMPS can take them."""
     atoms = structures.plain(atoms, refuses=refuses)
     check_cell(atoms)

@@ -35,7 +35,7 @@ class SpectrumNetwork(nn.Module):
     """
 
     table: Tensor
-    known: Tensor
+    row_of_element: Tensor
 
     def __init__(
         self,
