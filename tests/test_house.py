@@ -81,7 +81,7 @@ def against_the_order(here: str, others: set[str]) -> set[str]:
     if here not in HOOKS:
         wrong |= {name for name in others - HOOKS if layer(name) < layer(here)}
     if here in SESSION_FREE:
-        wrong |= others - {"conventions", "graphs", "extras", "structures"} - SESSION_FREE
+        wrong |= others - {"graphs"} - LAYERS[-1] - SESSION_FREE
     return wrong
 
 

@@ -73,9 +73,12 @@ def test_few_operations_give_what_all_moves_give() -> None:
 
 
 def test_a_skew_cell_has_the_frequencies_of_the_reduced_one() -> None:
-    skew = make_supercell(ALUMINIUM, [[1, 0, 0], [8, 1, 0], [0, 0, 1]])  # a, 8a + b, c: the same lattice
+    multiples = np.array([[1, 0, 0], [8, 1, 0], [0, 0, 1]])  # a, 8a + b, c: the same lattice
+    skew = make_supercell(ALUMINIUM, multiples)
     plain, same = (phonons.force_constants(each, 3, emt) for each in (ALUMINIUM, skew))
-    waves = WAVES @ np.array([[1, 0, 0], [8, 1, 0], [0, 0, 1]]).T
+    at_x = phonons.frequencies(same, np.array([[0.5, 0.5, 0.0]]) @ multiples.T)
+    assert at_x[0] == pytest.approx([5.66, 5.66, 8.42], abs=0.01)
+    waves = WAVES @ multiples.T
     expected = phonons.frequencies(plain, WAVES)
     assert phonons.frequencies(same, waves) == pytest.approx(expected, abs=1e-3)
     field = phonons.Field(np.eye(3)[None], np.eye(3))

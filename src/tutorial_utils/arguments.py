@@ -164,7 +164,8 @@ def _fits_class(value: Any, kind: Any, inner: tuple) -> bool:
         return True
     if kind is str or not issubclass(kind, Iterable) or issubclass(kind, Atoms):
         return isinstance(value, kind)
-    if isinstance(value, str | bytes) or not isinstance(value, kind | Sequence | np.ndarray):
+    alike = kind | Sequence | np.ndarray if kind in (list, tuple) or inspect.isabstract(kind) else kind
+    if isinstance(value, str | bytes) or not isinstance(value, alike):
         return False
     if isinstance(value, Iterator) or getattr(value, "ndim", 1) == 0:
         return isinstance(value, Iterator)

@@ -22,10 +22,10 @@ def distinct(elements: Sequence[str], *, largest: int = len(chemical_symbols) - 
     if not named or any(
         not isinstance(symbol, str) or not 0 < atomic_numbers.get(symbol, 0) <= largest for symbol in elements
     ):
+        cure = "; sorted(elements) gives a set an order" if isinstance(elements, set) else ""
         raise ValueError(
             f'elements: expected a list of symbols up to {chemical_symbols[largest]}, such as ["H", "O"], '
-            f"got {elements!r}"
-            + ("; sorted(elements) gives a set an order" if isinstance(elements, set) else "")
+            f"got {elements!r}{cure}"
         )
     if len(set(elements)) < len(elements):
         raise ValueError(f"elements: expected different symbols, got {list(elements)}")

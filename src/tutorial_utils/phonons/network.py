@@ -168,5 +168,5 @@ def distribution(dos: Float[Tensor, "graphs points"]) -> Float[Tensor, "graphs p
 def _table(row: Int[Tensor, " numbers"], elements: int) -> Float[Tensor, "numbers features"]:
     """Return physical descriptors of all elements, and a one-hot code of the known ones."""
     physical = torch.tensor(descriptors(), dtype=torch.get_default_dtype())
-    code = (row[:, None] == torch.arange(elements)).to(physical)
+    code = (row[: len(physical), None] == torch.arange(elements)).to(physical)
     return torch.cat([physical, code], dim=1)

@@ -88,6 +88,10 @@ class Ensemble:
 
     networks: Sequence[SpectrumNetwork]
 
+    def __repr__(self) -> str:
+        first = self.networks[0]
+        return f"Ensemble({len(self.networks)} networks of {first.irreps_hidden}, {len(first.elements)} elements)"
+
     def predict(
         self, structures: Iterable[Atoms]
     ) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:
