@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import units
+from ase.build import bulk
 
 from tutorial_utils import datasets
 from tutorial_utils.datasets import DatasetError, loading

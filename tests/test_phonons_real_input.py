@@ -164,7 +164,7 @@ def test_what_force_constants_refuse() -> None:
         (ALUMINIUM, 0, emt, "repeats: expected"),
         (ALUMINIUM, (2, 2), emt, "repeats: expected"),
         (ALUMINIUM, 2, lambda a: np.full((8, 3), np.nan), "not finite"),
-        (ALUMINIUM, 2, lambda a: np.zeros(3), r"forces: expected \(8, 3\)"),
+        (ALUMINIUM, 2, lambda a: np.zeros(3), r"forces: expected finite forces \(8, 3\)"),
         ("al.cif", 2, emt, "ase.io.read"),
     ):
         with pytest.raises(ValueError, match=complaint):

@@ -90,7 +90,8 @@ class Ensemble:
 
     def __repr__(self) -> str:
         first = self.networks[0]
-        return f"Ensemble({len(self.networks)} networks of {first.irreps_hidden}, {len(first.elements)} elements)"
+        known = f"{len(first.elements)} elements"
+        return f"Ensemble({len(self.networks)} networks, {first.irreps_hidden}, {known})"
 
     def predict(
         self, structures: Iterable[Atoms]
