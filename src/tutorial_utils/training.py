@@ -198,6 +198,8 @@ def _train_epoch(
     for batch in (follow(batch, model) for batch in batches):
         schedule.optimizer.zero_grad()
         value = loss(model, batch)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(f"loss: expected a function that returns one number as a tensor, got {value!r}")
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss became {value.item()}: try a smaller learning_rate, "

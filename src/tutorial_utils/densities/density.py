@@ -102,6 +102,7 @@ class Density:
 
         That of a function is rˡ Y_lm times a function of r again: (2π N / a) F_l(a r²), with Boys' F_l.
         """
+        points = points if points.is_floating_point() else points.to(self.coefficients)
         places = torch.tensor(self.atoms.positions).to(points)
         charges = torch.tensor(self.atoms.numbers).to(points)
         nuclei = (charges * BOHR / torch.cdist(points, places)).sum(-1)

@@ -13,6 +13,7 @@ from tutorial_utils.structures import plain
 def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
     """Tell whether D(g) D(h) = D(gh) for all pairs; `tolerance` is on each entry."""
     matrices, table = square(matrices, "matrices"), checked_table(table)
+    identity(table)  # refuses numbers of no element
     if len(matrices) != len(table):
         raise ValueError(f"matrices: expected {len(table)}, one for each element, got {len(matrices)}")
     return all(
