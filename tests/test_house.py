@@ -42,7 +42,7 @@ LAYERS = (
     },
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
-    {"conventions", "extras", "structures"},
+    {"arguments", "conventions", "elements", "extras", "structures"},
 )
 # Hooks that Sphinx and JupyterLab call; no room of the course imports them.
 HOOKS = {"book_renderer", "lab_server"}
@@ -90,7 +90,7 @@ def against_the_order(here: str, others: set[str]) -> set[str]:
     if here not in HOOKS:
         wrong |= {name for name in others - HOOKS if layer(name) < layer(here)}
     if here in SESSION_FREE:
-        wrong |= others - {"conventions", "graphs", "extras", "structures"} - SESSION_FREE
+        wrong |= others - {"graphs"} - LAYERS[-1] - SESSION_FREE
     return wrong
 
 

@@ -1,5 +1,7 @@
 """Groups, tensors and stabilisers of structures that no one here made: noisy, turned, rounded, mistyped."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -232,12 +234,30 @@ def test_names_that_spglib_uses_are_known():
             groups.molecular(name)
 
 
-def test_the_permutations_of_five_things_are_a_group_of_120():
-    generators = np.eye(5)[[[1, 0, 2, 3, 4], [1, 2, 3, 4, 0]]]
-    table = groups.multiplication_table(groups.generate(generators))
-    assert len(table) == 120
-    assert groups.failed_axioms(table) == ()
-    assert len(groups.conjugacy_classes(table)) == 7  # ways to write 5 as a sum
+def test_the_permutations_of_five_and_six_things_are_groups():
+    for n, classes in ((5, 7), (6, 11)):  # ways to write 5 and 6 as a sum
+        generators = np.eye(n)[[[1, 0, *range(2, n)], [*range(1, n), 0]]]
+        table = groups.multiplication_table(groups.generate(generators))
+        assert len(table) == math.factorial(n)
+        assert groups.failed_axioms(table) == ()
+        assert len(groups.conjugacy_classes(table)) == classes
+        spoilt = table.copy()
+        spoilt[-1, [-1, -2]] = spoilt[-1, [-2, -1]]
+        assert "associativity" in groups.failed_axioms(spoilt)
+
+
+def test_associativity_is_found_as_by_all_triples():
+    rng = np.random.default_rng(0)
+    group, seen = groups.multiplication_table(groups.molecular("C3v")), set()
+    for n in range(400):
+        size = int(rng.integers(1, 5))
+        table = [rng.integers(0, size, (size, size)), group.copy(), np.outer(range(6), range(6)) % 6][n % 3]
+        if n % 2:
+            table[tuple(rng.integers(0, len(table), 2))] = rng.integers(0, len(table))
+        triples = all((table[row] == row[table]).all() for row in table)
+        seen.add(triples)
+        assert ("associativity" not in groups.failed_axioms(table)) == triples
+    assert seen == {True, False}
 
 
 # --- matrices of irreps ------------------------------------------------------------------------------------

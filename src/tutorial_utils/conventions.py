@@ -27,6 +27,8 @@ from jaxtyping import Float
 if TYPE_CHECKING:  # one function needs it, and it takes seconds
     from torch import Tensor
 
+from tutorial_utils.arguments import explain
+
 UNITS = MappingProxyType(
     {
         "length": "Å",
@@ -97,3 +99,6 @@ def quantum_chemistry_to_e3nn(l: int) -> "Tensor":
         return torch.eye(2 * l + 1)
     P = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.get_default_dtype())
     return o3.Irrep(l, 1).D_from_matrix(P)
+
+
+explain(globals())

@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 
 FIELDS = ("pos", "atomic_numbers", "edge_index", "edge_shift", "cell", "pbc")
 # Closer than this, in Å, two atoms are at one point: the direction between them has no meaning.
@@ -63,9 +64,10 @@ def to_graph(
     Raises:
         ValueError: for a cutoff that is no positive number, no atoms, positions that are not
             finite, two atoms at one point, a cell without volume along its periodic directions,
-            or a target whose name or shape does not fit.
+            magnetic moments that tell atoms of one element apart, or a target whose name or shape does not
+            fit.
     """
-    atoms = structures.plain(atoms)
+    atoms = structures.plain(atoms, refuses=["magnetic_order"])
     if not isinstance(cutoff, Real) or not np.isfinite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff: expected a positive number in Å, got {cutoff!r}")
     centre, neighbour, shift = _neighbours(atoms, float(cutoff))
@@ -319,3 +321,6 @@ def _per_atom(name: str, value: Tensor, atoms: int) -> Tensor:
             "one row an atom; a value of the whole structure belongs in system="
         )
     return value
+
+
+explain(globals())

@@ -1,5 +1,6 @@
 """Atomic environments as coefficients that turn with them, and the invariants made of these."""
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.descriptors.bond_order import Steinhardt, steinhardt
 from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.fourier import FourierTensor, basis_functions, harmonics, project
@@ -48,3 +49,5 @@ __all__ = [
     "soap_labels",
     "steinhardt",
 ]
+
+explain(globals())

@@ -18,14 +18,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from ase.data import atomic_numbers as number_of
-from ase.data import chemical_symbols
 from e3nn import o3
 from e3nn.nn import FullyConnectedNet, Gate
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from tutorial_utils import elements as symbols
 from tutorial_utils import graphs
 
 
@@ -81,8 +80,9 @@ class EquivariantNetwork(nn.Module):
         super().__init__()
         self.irreps_out, hidden = o3.Irreps(irreps_out), o3.Irreps(irreps_hidden)
         self.inputs = {name: o3.Irreps(irreps) for name, irreps in (inputs or {}).items()}
-        _check(elements, hidden, per, reduce)
-        self.elements, self.cutoff, self.per, self.reduce = tuple(elements), cutoff, per, reduce
+        _check(hidden, per, reduce)
+        elements = self.elements = symbols.distinct(elements)
+        self.cutoff, self.per, self.reduce = cutoff, per, reduce
         # What builds the network again: `nn.load` reads it from the file, which cannot hold a function.
         self.recipe = (
             None
@@ -103,9 +103,7 @@ class EquivariantNetwork(nn.Module):
         )
         self.irreps_edge = o3.Irreps.spherical_harmonics(hidden.lmax)
         self.harmonics = o3.SphericalHarmonics(self.irreps_edge, True, "component")
-        row = torch.full((len(chemical_symbols),), -1)
-        row[[number_of[symbol] for symbol in elements]] = torch.arange(len(elements))
-        self.register_buffer("row_of_element", row, persistent=False)
+        self.register_buffer("row_of_element", symbols.row_of_element(elements), persistent=False)
         scalars = hidden.count("0e")
         self.embedding = nn.Embedding(len(elements), scalars)
         irreps = sum(self.inputs.values(), o3.Irreps([(scalars, "0e")]))
@@ -165,13 +163,7 @@ class EquivariantNetwork(nn.Module):
         """Return a graph on the network's device, once it is known to hold what the network knows."""
         graphs.check_graph(graph)
         graph = graphs.follow(graph, self)
-        unknown = self.row_of_element[graph.atomic_numbers] < 0
-        if unknown.any():
-            stranger = chemical_symbols[int(graph.atomic_numbers[unknown][0])]
-            raise ValueError(
-                f"graph: holds {stranger}, but the network knows only {', '.join(self.elements)}; "
-                "add it to elements and train again"
-            )
+        symbols.rows(graph.atomic_numbers, self.row_of_element)
         for name, irreps in self.inputs.items():
             _check_input(graph, name, irreps)
         return graph
@@ -396,11 +388,8 @@ def _check_input(graph: Data, name: str, irreps: o3.Irreps) -> None:
         )
 
 
-def _check(elements: Sequence[str], hidden: o3.Irreps, per: str, reduce: str) -> None:
+def _check(hidden: o3.Irreps, per: str, reduce: str) -> None:
     """Refuse arguments that make no sense."""
-    strangers = [symbol for symbol in elements if symbol not in number_of]
-    if isinstance(elements, str) or strangers or len(set(elements)) < len(elements) or not elements:
-        raise ValueError(f'elements: expected different symbols, such as ["H", "O"], got {elements!r}')
     if not hidden.count("0e"):
         raise ValueError(
             f"irreps_hidden: needs scalars 0e, to carry elements and to open gates, got {hidden}"

@@ -30,6 +30,7 @@ A figure should stay below 200 kB: pass fewer points, or fewer frames. It needs 
 it is one. Points in a plane are drawn as SVG; only solids take one of the browser's few WebGL views.
 """
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider, spread
 from tutorial_utils.viz.display import show
 from tutorial_utils.viz.meshes import Mesh, level_set, surfaces
@@ -55,3 +56,5 @@ __all__ = [
     "structure",
     "surfaces",
 ]
+
+explain(globals())

@@ -13,6 +13,7 @@ import py3Dmol
 from ase import Atoms
 from ase.data.colors import jmol_colors
 
+from tutorial_utils.structures import plain
 from tutorial_utils.viz.picture import cell_edges, draw_picture, view_rotation
 from tutorial_utils.viz.theme import OKABE_ITO
 
@@ -142,7 +143,7 @@ def structure(
     Raises:
         ValueError: Shapes, numbers of frames or the style do not fit.
     """
-    frames = [atoms] if isinstance(atoms, Atoms) else list(atoms)
+    frames = [plain(frame) for frame in ([atoms] if isinstance(atoms, Atoms) else atoms)]
     _check_frames(frames, style)
     texts = _labels(frames[0], labels)
     arrows = _fields(frames, vectors, "vectors", vector_scale, _COLORS)
@@ -156,8 +157,8 @@ def structure(
 
 
 def _check_frames(frames: list, style: str) -> None:
-    if not frames or not all(isinstance(frame, Atoms) for frame in frames) or len(frames[0]) == 0:
-        raise ValueError("atoms must be an ase.Atoms with atoms in it, or a list of them")
+    if not frames:
+        raise ValueError("atoms must be an ase.Atoms, or a list of at least one")
     if any(list(frame.numbers) != list(frames[0].numbers) for frame in frames):
         raise ValueError("atoms: all frames must hold the same elements in the same order")
     if style not in _STYLES:
