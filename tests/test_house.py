@@ -30,7 +30,16 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LAYERS = (
     {"cli", "notebook"},
     {"exercises", "viz"},
-    {"densities", "phonons", "molecular_dynamics", "gauge", "augmentation", "tensor_ladder", "testing"},
+    {
+        "densities",
+        "phonons",
+        "molecular_dynamics",
+        "gauge",
+        "augmentation",
+        "tensor_ladder",
+        "scaling",
+        "testing",
+    },
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
     {"conventions", "extras", "structures"},
