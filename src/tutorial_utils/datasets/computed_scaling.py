@@ -31,7 +31,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/learnt_symmetry.py",
         file="learnt_symmetry.json",
-        sha256="f6520eed273f10822b97d449ecad5e6864cf69954069fee5b78611d575671a71",
+        sha256="bcd9d50727ac4e71f91251a92b11087a782fcceaa4e9535f50f1452f5c13d5c3",
     ),
     Card(
         name="fock_matrices",

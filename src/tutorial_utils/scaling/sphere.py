@@ -8,7 +8,7 @@ of mean square 1. Two products of functions are equivariant:
   (the idea: arXiv:2605.15073).
 """
 
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 import torch
@@ -71,10 +71,8 @@ def pointwise(
     """
     highest = [degree_of(c) for c in factors]
     degree = sum(highest) + lmax if degree is None else degree
-    values = None
-    for c, l in zip(factors, highest, strict=True):
-        f = c @ transforms(l, degree)[0].to(c)
-        values = f if values is None else values * f
+    on_grid = [c @ transforms(l, degree)[0].to(c) for c, l in zip(factors, highest, strict=True)]
+    values = reduce(torch.mul, on_grid)
     return values @ transforms(lmax, degree)[1].to(values)
 
 
