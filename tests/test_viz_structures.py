@@ -104,6 +104,8 @@ def test_frames_bring_a_slider_with_their_names():
     assert 'type="range" min="0" max="2"' in page
     assert 'aria-label="turn"' in page
     assert "range" not in viz.structure(molecule("H2O")).html(ALT).split("<script>")[0]
+    moving = viz.structure(frames, playing=True).html(ALT).split("<script>")[0]
+    assert "data-playing" in moving and "data-playing" not in page.split("<script>")[0]
 
 
 @pytest.mark.parametrize(

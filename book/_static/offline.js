@@ -155,6 +155,7 @@
       const open = function () {
         outputs.forEach(function (output) { output.hidden = false; });
         button.remove();
+        reachScrolling();
       };
       outputs.forEach(function (output) { output.hidden = true; output.reveal = open; });
       button.type = "button";
@@ -269,6 +270,7 @@
     Promise.resolve(math).then(reachScrolling).then(openTarget);
   });
   window.addEventListener("resize", reachScrolling);
+  document.addEventListener("toggle", reachScrolling, true);
   window.addEventListener("hashchange", openTarget);
   window.addEventListener("beforeprint", showAll);
   document.addEventListener("click", function (event) {

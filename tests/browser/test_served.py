@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import BOOK, PAGES, Quiet, open_page
+from conftest import BOOK, PAGES, Quiet, open_page, unfold
 from playwright.sync_api import Browser, expect
 from trials.kit import page_weight
 
@@ -41,6 +41,7 @@ def clean(visit) -> None:
 def test_the_book_works_from_a_sub_path(browser: Browser, below):
     """Everything outside the book's own folder is refused, so an absolute address would be found."""
     visit = open_page(browser, below, SESSIONS[0])
+    unfold(visit.page)
     for place in visit.page.locator(FIGURES).all()[:3]:
         place.scroll_into_view_if_needed()
         expect(place).to_have_attribute("data-drawn", "yes", timeout=120_000)

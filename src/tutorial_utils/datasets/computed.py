@@ -83,7 +83,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/augmentation.py",
         file="augmentation.json",
-        sha256="ba9f4e1cf2f2f7c49f4fc5f97ff8679e8b56cd73c915fb3f195d51b0259d2bea",
+        sha256="fe4bf0be2cba0d673d0dc3117c0f0bc01cbb53cbfd7fc02427fc64118d88d742",
     ),
     Card(
         name="convolution_speed",

@@ -53,6 +53,7 @@ class Structure:
         steps: What each frame is called; one entry where there is no slider.
         label: What the slider changes.
         height: Height in CSS pixels.
+        playing: Whether the slider moves by itself from the start.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Structure:
     steps: tuple[str, ...]
     label: str
     height: int
+    playing: bool = False
 
     def html(self, alt: str) -> str:
         """Write the viewer as HTML: a picture first, the turning structure over it once 3Dmol.js is there.
@@ -93,7 +95,7 @@ class Structure:
         return (
             f'<label hidden style="display:block">{label}: <output>{html.escape(self.steps[0])}</output>'
             f'<input type="range" min="0" max="{len(self.steps) - 1}" value="0" aria-label="{label}" '
-            f'data-names="{names}" style="display:block;width:100%"></label>'
+            f'data-names="{names}"{" data-playing" * self.playing} style="display:block;width:100%"></label>'
         )
 
     def _key(self) -> str:
@@ -115,6 +117,7 @@ def structure(
     label: str = "frame",
     unit: str = "",
     height: int = 360,
+    playing: bool = False,
 ) -> Structure:
     """Draw a molecule or crystal that turns, with vectors as arrows and symmetric tensors as ellipsoids.
 
@@ -131,6 +134,7 @@ def structure(
         label: What the slider changes.
         unit: Unit of `values`.
         height: Height in CSS pixels.
+        playing: Let the slider move by itself, until it is paused; not where a reader asked for less motion.
 
     Returns:
         An object for `show`.
@@ -146,9 +150,9 @@ def structure(
     steps = _steps(frames, values, unit)
     commands = _commands(frames, style, texts, arrows, blobs)
     picture = draw_picture(frames[0], element_colors(frames[0]), style, texts, arrows, blobs)
-    content = json.dumps([commands, picture, steps, label, height])
+    content = json.dumps([commands, picture, steps, label, height, playing])
     name = "structure-" + hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height)
+    return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height, playing)
 
 
 def _check_frames(frames: list, style: str) -> None:
