@@ -185,7 +185,7 @@ def test_a_run_becomes_a_row(tmp_path, monkeypatch):
     (line,) = everywhere.table().splitlines()[2:]
     assert line.startswith("| a room | ")
     assert "| a machine | " in line
-    assert "session 1: 12 s · device: a GPU |" in line
+    assert "session 1: 12 s<br>device: a GPU |" in line
 
 
 def test_a_run_on_a_gpu_stands_beside_that_on_cpus(tmp_path, monkeypatch):

@@ -41,7 +41,8 @@ def code(text: str, printed: str = "", tags: tuple[str, ...] = (), **metadata) -
     return {"cell_type": "code", "metadata": metadata, "source": text, "outputs": outputs}
 
 
-SOLUTION = {"tags": ("solution", "hide-cell"), "jupyter": {"source_hidden": True}, "cellView": "form"}
+HIDDEN = {"source_hidden": True, "outputs_hidden": True}
+SOLUTION = {"tags": ("solution", "hide-cell"), "jupyter": HIDDEN, "cellView": "form"}
 PARTS = ("Failure gallery", "Summary", "Quiz", "Going further", "References")
 
 

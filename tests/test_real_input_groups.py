@@ -98,6 +98,25 @@ def test_a_cell_strained_by_2e4_keeps_its_group():
     np.testing.assert_array_equal(ieee, groups.crystallographic("32"))
 
 
+def test_crystals_of_published_tables():
+    """Olivine and a layered topological insulator, whose tables are rounded to four digits."""
+    oxygen = [(0.0968, 0.25, 0.7428), (0.4571, 0.25, 0.2060), (0.1656, 0.0465, 0.2848)]
+    places = [(0, 0, 0), (0.2822, 0.25, 0.9747), (0.0948, 0.25, 0.4182), *oxygen]
+    lattice = [10.329, 6.0065, 4.6908, 90, 90, 90]
+    olivine = crystal(["Li", "Fe", "P", "O", "O", "O"], places, spacegroup=62, cellpar=lattice)
+    layers = {"basis": [(0, 0, 0), (0, 0, 0.5), (0, 0, 0.2385)], "spacegroup": 166}
+    layers |= {"symbols": ["Tl", "Bi", "Se"], "cellpar": [4.240, 4.240, 22.33, 90, 90, 120]}
+    for atoms, size, number, constants in (
+        (olivine, 28, 62, [3, 0, 9, 0]),
+        (crystal(**layers), 12, 166, [2, 0, 6, 0]),
+        (crystal(**layers, primitive_cell=True), 4, 166, [2, 0, 6, 0]),
+    ):
+        assert len(atoms) == size and groups.space_group(atoms).number == number
+        G = tensors.operations(atoms)
+        assert [tensors.independent_constants(kind, G) for kind in KINDS] == constants
+        assert "." not in "".join(tensors.pattern(tensors.ELASTIC, G).ravel())  # fractions and roots
+
+
 def test_operations_of_a_distorted_lattice_are_mended_within_the_tolerance_and_else_refused():
     W = np.unique(groups.crystallographic("m-3m").round().astype(int), axis=0)
     for strain, wanted in ((1e-5, None), (2e-3, None), (0.015, "distorted or rounded")):

@@ -254,7 +254,7 @@
 
   // results of a search show words: neither TeX nor a figure's numbers
   function readableResults() {
-    if (!window.Search || !Search.htmlToText) return;
+    if (typeof Search === "undefined") return; // a constant of Sphinx's script, no part of window
     const plain = Search.htmlToText.bind(Search);
     Search.htmlToText = function (text, anchor) {
       const formula = /<(span|div) class="math[^>]*>[\s\S]*?<\/\1>/g;

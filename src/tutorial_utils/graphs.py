@@ -92,7 +92,7 @@ class NotAGraph(ValueError):
 
 
 class Edges(NamedTuple):
-    """The edges of a graph that are shorter than a cutoff, in the order of the graph.
+    """Edges of a graph, in its order, and what is measured along them.
 
     ``edge_index`` as in the graph, ``vectors`` (Å) from the centre to its neighbour, ``lengths`` (Å).
     """
@@ -116,10 +116,17 @@ def within(graph: Data, cutoff: float) -> Edges:
         ValueError: for a graph that was made with a shorter cutoff, or no graph.
     """
     check_cutoff(graph, cutoff)
+    edges = measure(graph)
+    near = edges.lengths < cutoff
+    if near.all():  # as a rule: nothing to copy
+        return edges
+    return Edges(edges.edge_index[:, near], edges.vectors[near], edges.lengths[near])
+
+
+def measure(graph: Data) -> Edges:
+    """Give all edges of a graph of `to_graph`, or of a batch, however long."""
     vectors = edge_vectors(graph)
-    lengths = vectors.norm(dim=-1)
-    near = lengths < cutoff
-    return Edges(graph.edge_index[:, near], vectors[near], lengths[near])
+    return Edges(graph.edge_index, vectors, vectors.norm(dim=-1))
 
 
 def check_cutoff(graph: Data, cutoff: float) -> None:

@@ -95,7 +95,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="benchmarks/convolution.py",
         file="convolution_speed.json",
-        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
+        sha256="e1b770d3aae51850f3c53583ed598e3eb9aae0af88a81de332b9fa5ca0cd55cd",
     ),
     Card(
         name="descriptor_speed",

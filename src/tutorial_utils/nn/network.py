@@ -129,11 +129,11 @@ class EquivariantNetwork(nn.Module):
         Raises:
             ValueError: for an element that the network does not know.
         """
-        # Compiled code cannot look at values: there, graphs have to come from `prepare`.
-        if not torch.compiler.is_compiling():
-            graph = self.prepare(graph)
-        r = graphs.edge_vectors(graph)  # (edges, 3), from the centre to its neighbour
-        length = r.norm(dim=-1)  # (edges,)
+        if torch.compiler.is_compiling():  # code that cannot look at values: the graph is from `prepare`
+            edge_index, r, length = graphs.measure(graph)
+        else:
+            graph = self._fitted(graph)
+            edge_index, r, length = graphs.within(graph, self.cutoff)  # r from the centre to its neighbour
         Y = self.harmonics(r)  # (edges, (lmax + 1)²)
         basis = self.basis(length)  # (edges, radial)
         u = envelope(length / self.cutoff)  # (edges,)
@@ -141,7 +141,7 @@ class EquivariantNetwork(nn.Module):
         known = [self.embedding(self.row_of_element[graph.atomic_numbers])]  # (atoms, scalars)
         h = torch.cat(known + [per_atom(graph, name) for name in self.inputs], dim=1)
         for layer in self.layers:
-            h = layer(h, graph.edge_index, Y, basis, u)  # (atoms, hidden)
+            h = layer(h, edge_index, Y, basis, u)  # (atoms, hidden)
         out = self.head(h)  # (atoms, irreps_out)
         return out if self.per == "atom" else pool(out, graph, self.reduce)  # or (graphs, irreps_out)
 
@@ -155,6 +155,15 @@ class EquivariantNetwork(nn.Module):
                 a further input that is missing or has another size than its irreps.
         """
         graphs.check_cutoff(graph, self.cutoff)
+        graph = self._fitted(graph)
+        near = graphs.measure(graph).lengths < self.cutoff
+        # A graph made for a longer cutoff has edges that add nothing but time.
+        kept = {"edge_index": graph.edge_index[:, near], "edge_shift": graph.edge_shift[near]}
+        return graph if near.all() else graph.__copy__().update(kept)
+
+    def _fitted(self, graph: Data) -> Data:
+        """Return a graph on the network's device, once it is known to hold what the network knows."""
+        graphs.check_graph(graph)
         graph = graphs.follow(graph, self)
         unknown = self.row_of_element[graph.atomic_numbers] < 0
         if unknown.any():
@@ -165,12 +174,7 @@ class EquivariantNetwork(nn.Module):
             )
         for name, irreps in self.inputs.items():
             _check_input(graph, name, irreps)
-        near = graphs.edge_vectors(graph).detach().norm(dim=-1) < self.cutoff
-        if near.all():
-            return graph
-        # A graph made for a longer cutoff has edges that add nothing but time.
-        kept = {"edge_index": graph.edge_index[:, near], "edge_shift": graph.edge_shift[near]}
-        return graph.__copy__().update(kept)
+        return graph
 
 
 class Layer(nn.Module):
