@@ -12,7 +12,13 @@ from nbclient import NotebookClient
 from notebook_sections import changed_names, load, missing_names, names, sections
 
 ROOT = Path(__file__).parents[1]
-OBEYING = ("notebooks/01_symmetry", "notebooks/02_group_theory", "notebooks/08_scale", "book/conventions")
+OBEYING = (
+    "notebooks/01_symmetry",
+    "notebooks/02_group_theory",
+    "notebooks/03_e3nn",
+    "notebooks/08_scale",
+    "book/conventions",
+)
 RUN = {"notebooks/01_symmetry": "13 · ", "notebooks/02_group_theory": "11 · "}  # with which further section
 
 
