@@ -37,6 +37,7 @@ LAYERS = (
         "gauge",
         "augmentation",
         "tensor_ladder",
+        "scaling",
         "generation",
         "testing",
     },

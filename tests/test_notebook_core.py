@@ -16,14 +16,9 @@ OBEYING = (
     "notebooks/01_symmetry",
     "notebooks/02_group_theory",
     "notebooks/03_e3nn",
-OBEYING = (
-    "notebooks/01_symmetry",
-    "notebooks/02_group_theory",
-    "notebooks/03_e3nn",
     "notebooks/04_geometry",
+    "notebooks/08_scale",
     "notebooks/09_generate",
-    "book/conventions",
-)
     "book/conventions",
 )
 RUN = {"notebooks/01_symmetry": "13 · ", "notebooks/02_group_theory": "11 · "}  # with which further section
