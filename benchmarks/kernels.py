@@ -1,4 +1,4 @@
-"""Other kernels and layouts beside e3nn's, on a CPU: do they give the same numbers, and in what time?
+"""Other kernels and layouts beside e3nn's, on a CPU: the same numbers, and in what time.
 
 sphericart's spherical harmonics; cuEquivariance's product of features with an edge's direction by its method
 for tests ("naive"), in e3nn's layout and in its own; and e3nn's own product in the modes that it offers.
