@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded
@@ -28,7 +27,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from convolution import CUTOFF, ELEMENTS, NEIGHBOURS, structures
 from e3nn import o3
-from timing import machine, rounded, seconds
+from timing import machine, rounded, seconds, version
 
 from tutorial_utils import graphs, nn
 
@@ -199,14 +198,6 @@ def main() -> None:
         cells = [f"{kind} {t:6.2f} ms ({ratios[kind]:.2f})" for kind, t in row.items()]
         print(f"{name:26s}{', '.join(cells)}")
     Path(__file__).with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-
-
-def version(package: str) -> str | None:
-    """Give the version of what is installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 if __name__ == "__main__":

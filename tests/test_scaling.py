@@ -157,6 +157,14 @@ def test_the_timed_products_make_as_many_outputs_as_they_say():
         assert len(layer.product.instructions) == stopwatch.outputs(stopwatch.CG, lmax)
 
 
+def test_the_stored_kernels_gave_e3nns_numbers():
+    kernels = datasets.load("kernel_speed")
+    assert set(kernels["package"]) == {"sphericart-torch", "cuequivariance-torch", "e3nn"}
+    assert np.all(kernels["difference"] < 1e-5)
+    ratios = kernels["ratio"]
+    assert np.all(np.isfinite(ratios)) and np.all(ratios > 0)
+
+
 # ---- learnt symmetry
 
 

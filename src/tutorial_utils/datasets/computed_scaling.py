@@ -19,6 +19,28 @@ CARDS = (
         sha256="8c59d4552d8959947a6dd58b5948f984f8857e28bd4a6e32c75c171858c0d5ad",
     ),
     Card(
+        name="kernel_speed",
+        what=(
+            "Other kernels beside e3nn's default, forward pass, 500 edges, float32, one thread: harmonics by "
+            "sphericart, a product by cuEquivariance (its method for tests) and by e3nn in its own modes. "
+            "difference: the largest, over the largest number. ratio: time over e3nn's in the same run."
+        ),
+        units={
+            "package": "",
+            "version": "",
+            "what": "",
+            "difference": "",
+            "milliseconds": "ms",
+            "ratio": "",
+            "machine": "",
+            "date": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="benchmarks/kernels.py",
+        file="kernel_speed.json",
+        sha256="30e3b86fe28842d287302a0cfa99d659021c1e3d59b94d68aa0a685fea26f949",
+    ),
+    Card(
         name="learnt_symmetry",
         what=(
             "A transformer learns ethanol's forces from frames in random orientations, three seeds, "
