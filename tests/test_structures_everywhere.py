@@ -140,8 +140,8 @@ def test_radial_functions_are_compared_by_their_values():
         def __repr__(self) -> str:
             return repr(SphericalBessel(self.size, self.cutoff))
 
-        def functions(self, r):
-            return 2 * super().functions(r)
+        def functions(self, r, lmax):
+            return 2 * super().functions(r, lmax)
 
     assert same_basis(SphericalBessel(4, 3.0), SphericalBessel(4, 3.0))
     assert not same_basis(SphericalBessel(4, 3.0), Stretched(4, 3.0))

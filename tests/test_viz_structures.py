@@ -125,9 +125,16 @@ def test_what_does_not_fit_a_structure_is_named(arguments, message):
         viz.structure(molecule("H2O"), **arguments)
 
 
-@pytest.mark.parametrize("atoms", [[], Atoms(), [molecule("H2O"), "H2O"]])
-def test_no_structure_is_refused(atoms):
-    with pytest.raises(ValueError, match=r"atoms must be an ase\.Atoms with atoms in it"):
+@pytest.mark.parametrize(
+    ("atoms", "message"),
+    [
+        ([], "a list of at least one"),
+        (Atoms(), "the structure has no atoms"),
+        ([molecule("H2O"), "H2O"], "expected an ase.Atoms, got str"),
+    ],
+)
+def test_no_structure_is_refused(atoms, message):
+    with pytest.raises(ValueError, match=message):
         viz.structure(atoms)
 
 
