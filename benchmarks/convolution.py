@@ -1,9 +1,10 @@
-"""Speed of a convolution: the course's network against the 2021-style one, and what each choice costs.
+"""Speed of a convolution: the course's network against a 2021-style one, and what each choice costs.
 
 Same graphs, same hidden irreps, same number of gated convolutions and the same linear head; one training
-step is forward, backward and Adam. The 2021-style network is built from the convolutions of
-`e3nn.nn.models.gate_points_2101` as they were used: 64x0e attributes on every node, float64, one graph a
-batch. Run it with ``make bench`` or ``python benchmarks/convolution.py``; it prints ratios, and stores them
+step is forward, backward and Adam. The 2021-style network is rebuilt from the convolutions of
+`e3nn.nn.models.gate_points_2101`, with 64x0e attributes on every node; float64 and one graph a batch are
+how it was used for crystals, and no part of the network. Run it with ``make bench`` or
+``python benchmarks/convolution.py``; it prints ratios, and stores them
 beside itself. With --store it also writes the table that session 3 shows (dataset `convolution_speed`).
 Processor time of one thread; the shortest of rounds in which all variants take turns.
 """
@@ -88,10 +89,23 @@ class FullLayer(Layer):
         self.W1 = torch.nn.Identity()
 
 
-def course_network(irreps_hidden: str = HIDDEN, *, full: bool = False) -> nn.EquivariantNetwork:
-    """The course's network with two layers, depthwise (``uvu``) as it is, or with full products."""
+def course_network(
+    irreps_hidden: str = HIDDEN, *, every_output: bool = False, full: bool = False
+) -> nn.EquivariantNetwork:
+    """The course's network with two layers.
+
+    Args:
+        irreps_hidden: features of an atom.
+        every_output: ask for each kind of hidden irrep, so that nothing of the last layer is left out.
+        full: take products that mix channels on every edge (``uvw``), where its own are depthwise (``uvu``).
+    """
+    kinds = [ir for _, ir in o3.Irreps(irreps_hidden)]
     model = nn.EquivariantNetwork(
-        ELEMENTS, "0e", irreps_hidden=irreps_hidden, cutoff=CUTOFF, neighbours=NEIGHBOURS
+        ELEMENTS,
+        o3.Irreps([(1, ir) for ir in kinds]) if every_output else "0e",
+        irreps_hidden=irreps_hidden,
+        cutoff=CUTOFF,
+        neighbours=NEIGHBOURS,
     )
     if full:
         for number, layer in enumerate(model.layers):
@@ -124,32 +138,60 @@ def training_step(
     def step() -> None:
         for part in batches:
             optimiser.zero_grad()
-            (model(part).flatten() - part.y.flatten()).square().mean().backward()
+            (model(part)[:, 0] - part.y.flatten()).square().mean().backward()
             optimiser.step()
 
-    step()  # the first call allocates
+    step()  # the first call allocates, and compiles
     return step
 
 
+def compiled() -> Callable[[Data], torch.Tensor]:
+    """The course's network, compiled as one graph by `torch.compile`."""
+    return Compiled(course_network())
+
+
+class Compiled(torch.nn.Module):
+    """Prepares a batch outside the compiled code, which cannot look at values."""
+
+    def __init__(self, network: nn.EquivariantNetwork) -> None:
+        super().__init__()
+        self.network, self.call = network, torch.compile(network, fullgraph=True)
+
+    def forward(self, graph: Data) -> torch.Tensor:
+        """Predict one scalar a graph."""
+        return self.call(self.network.prepare(graph))
+
+
+# Name of each step, and the factor that it adds to the one before: how many graphs share a call, the
+# number of digits, the layers, what the last layer leaves out, and how the code is run.
+STEPS = {
+    "2021-style, float64, batch of 1": "",
+    "2021-style, float64, batch of 16": "batch",
+    "2021-style, float32, batch of 16": "dtype",
+    "course, float32, batch of 16": "network",
+    "course, pruned": "pruning",
+    "course, pruned and compiled": "compiling",
+}
+
+
 def compare() -> dict[str, object]:
-    """Walk from the 2021-style network as shipped to the course's, one change at a time."""
+    """Walk from the 2021-style network to the course's, one change at a time."""
     single, double = torch.float32, torch.float64
-    steps = {
-        "as shipped": training_step(Network2021, double, batch_size=1),
-        "batched": training_step(Network2021, double, batch_size=GRAPHS),
-        "float32": training_step(Network2021, single, batch_size=GRAPHS),
-        "course": training_step(course_network, single, batch_size=GRAPHS),
-    }
-    times = seconds(steps, ROUNDS)
-    shipped, batched, float32, course = times.values()
+    calls = (
+        training_step(Network2021, double, batch_size=1),
+        training_step(Network2021, double, batch_size=GRAPHS),
+        training_step(Network2021, single, batch_size=GRAPHS),
+        training_step(lambda: course_network(every_output=True), single, batch_size=GRAPHS),
+        training_step(course_network, single, batch_size=GRAPHS),
+        training_step(compiled, single, batch_size=GRAPHS),
+    )
+    times = seconds(dict(zip(STEPS, calls, strict=True)), ROUNDS)
+    values = list(times.values())
+    factors = zip(list(STEPS.values())[1:], values, values[1:], strict=False)
     return {
         "milliseconds_per_graph": {name: rounded(1e3 * t / GRAPHS) for name, t in times.items()},
-        "total": rounded(shipped / course),
-        "split": {
-            "batching": rounded(shipped / batched),
-            "dtype": rounded(batched / float32),
-            "layer": rounded(float32 / course),
-        },
+        "factors": {name: rounded(before / after) for name, before, after in factors},
+        "total": rounded(values[0] / values[-1]),
     }
 
 
@@ -167,13 +209,15 @@ def by_batch_size() -> dict[str, list[float]]:
 
 def by_product() -> dict[str, float]:
     """Time a graph with products that mix channels on every edge, and with depthwise ones."""
-    full = lambda: course_network(full=True)  # noqa: E731
+    builds = {
+        "uvu": lambda: course_network(every_output=True),
+        "uvw": lambda: course_network(every_output=True, full=True),
+    }
     steps = {
-        "uvu": training_step(course_network, torch.float32, batch_size=4, count=4),
-        "uvw": training_step(full, torch.float32, batch_size=4, count=4),
+        name: training_step(build, torch.float32, batch_size=4, count=4) for name, build in builds.items()
     }
     times = seconds(steps, 5)
-    weights = {"uvu": course_network(), "uvw": full()}
+    weights = {name: build() for name, build in builds.items()}
     return {
         **{f"{name}_ms": rounded(1e3 * t / 4) for name, t in times.items()},
         **{f"{name}_weights_per_edge": m.layers[1].product.weight_numel for name, m in weights.items()},
@@ -184,7 +228,10 @@ def by_product() -> dict[str, float]:
 def by_lmax() -> dict[str, list[float]]:
     """Time a graph for features and edges up to l = 0 … 4, sixteen channels of each l."""
     hidden = {lmax: str((16 * o3.Irreps.spherical_harmonics(lmax)).regroup()) for lmax in range(5)}
-    builds = {lmax: lambda irreps=irreps: course_network(irreps) for lmax, irreps in hidden.items()}
+    builds = {
+        lmax: lambda irreps=irreps: course_network(irreps, every_output=True)
+        for lmax, irreps in hidden.items()
+    }
     steps = {
         str(lmax): training_step(build, torch.float32, batch_size=4, count=4)
         for lmax, build in builds.items()
@@ -201,10 +248,10 @@ def by_lmax() -> dict[str, list[float]]:
 def report(result: Mapping[str, dict]) -> None:
     """Print the ratios."""
     compared, product, lmax = result["compared"], result["product"], result["lmax"]
-    split = ", ".join(f"{name} {value:.2f}" for name, value in compared["split"].items())
-    print(f"2021-style network as shipped over the course's: {compared['total']:.1f} = product of {split}")
+    factors = ", ".join(f"{name} {value:.2f}" for name, value in compared["factors"].items())
+    print(f"2021-style over the course's: {compared['total']:.1f} = product of {factors}")
     for name, value in compared["milliseconds_per_graph"].items():
-        print(f"  {name:12s}{value:8.2f} ms a graph and training step")
+        print(f"  {name:34s}{value:8.2f} ms a graph and training step")
     for row in zip(*result["batch"].values(), strict=True):
         print("batch of {:2d}: float32 {:6.2f} ms, float64 {:6.2f} ms a graph".format(*row))
     print(f"uvw takes {product['ratio']:.1f} times as long as uvu + Linear")

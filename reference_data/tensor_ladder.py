@@ -10,7 +10,6 @@ Without --qm7x the published set is downloaded; if it cannot be had, its rows ar
 """
 
 import argparse
-import itertools
 import time
 from pathlib import Path
 
@@ -22,18 +21,22 @@ from tutorial_utils import datasets
 from tutorial_utils import tensor_ladder as ladder
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/tensor_ladder.json"
-MOLECULES = (12, 25, 50)
+MOLECULES = (50, 12, 25)  # in the order of their weight
 SEEDS = (0, 1, 2)
-COLUMNS = ("model", "molecules", "seed", "test", "target", "error")
+COLUMNS = ("model", "equal", "molecules", "seed", "test", "target", "error")
+BOTH = "both"  # the row stands in either comparison
 QM7X = "QM7-X"
 
 
-def points() -> list[tuple[str, int, int]]:
-    """List model, number of training molecules and seed of all points."""
-    models = (*ladder.BASELINES, *ladder.NETWORKS)
-    found = list(itertools.product(models, MOLECULES, SEEDS))
-    found += [(ladder.HEAVY, MOLECULES[-1], seed) for seed in SEEDS]
-    return sorted(found, key=lambda point: point[2])  # all of the first seed come first
+def points() -> list[tuple[str, str, int, int]]:
+    """List model, what it shares with the last rung, number of training molecules and seed of all points."""
+    always = [(m, BOTH) for m in (*ladder.BASELINES, ladder.COORDINATES, ladder.TENSORS)]
+    sized = (ladder.INVARIANT, ladder.CHARGES, ladder.VECTORS)
+    models = always + [(model, ladder.EQUAL_SCALARS) for model in sized]
+    wide = [(model, ladder.EQUAL_WEIGHTS) for model in sized] + [(ladder.FULL, ladder.EQUAL_SCALARS)]
+    largest = [(*model, max(MOLECULES), seed) for model in models + wide for seed in SEEDS]
+    smaller = [(*model, n, seed) for n in MOLECULES[1:] for seed in SEEDS for model in models]
+    return largest + smaller
 
 
 def published(path: str | None) -> list:
@@ -47,14 +50,15 @@ def published(path: str | None) -> list:
     return [ladder.as_graph(atoms, row) for atoms, row in zip(dataset.structures, y, strict=True)]
 
 
-def measure(point: tuple[str, int, int], dataset: datasets.Dataset, external: list) -> list[list]:
+def measure(point: tuple[str, str, int, int], dataset: datasets.Dataset, external: list) -> list[list]:
     """Train one model; return a row for each test and target."""
-    model, molecules, seed = point
+    model, equal, molecules, seed = point
     parts = ladder.split(dataset, molecules, seed=seed)
     if model in ladder.BASELINES:
         predict = ladder.baseline(model, parts)
     else:
-        predict = ladder.train(model, parts, seed=seed)
+        size = ladder.EQUAL_SCALARS if equal == BOTH else equal
+        predict = ladder.train(model, parts, seed=seed, equal=size)
     tests = {"new molecules": parts.new_molecules, "new geometries": parts.new_geometries, QM7X: external}
     rows = []
     for test, graphs in tests.items():
@@ -71,13 +75,13 @@ def main(qm7x: str | None) -> None:
     partial = OUTPUT.with_suffix(".partial.json")
     dataset, external, rows = datasets.load("molecules_hf"), published(qm7x), read_table(partial, COLUMNS)
     for point in points():
-        if any(tuple(row[:3]) == point for row in rows):
+        if any(tuple(row[:4]) == point for row in rows):
             continue
         start = time.process_time()
         new = measure(point, dataset, external)
         rows += new
         write_table(partial, COLUMNS, rows)
-        summary = ", ".join(f"{row[4]} {row[5]}" for row in new if row[3] == "new molecules")
+        summary = ", ".join(f"{row[5]} {row[6]}" for row in new if row[4] == "new molecules")
         print(f"{point}: {summary}; {time.process_time() - start:.0f} s", flush=True)
     write_table(OUTPUT, COLUMNS, rows)
     partial.unlink(missing_ok=True)

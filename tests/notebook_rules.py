@@ -194,9 +194,9 @@ def compared(page: Page) -> Iterator[str]:
 
 
 def folded(cell: Cell) -> bool:
-    """Whether a solution starts closed in the book, in JupyterLab and in Colab."""
-    in_lab = cell.metadata.get("jupyter", {}).get("source_hidden")
-    return "hide-cell" in cell.tags and in_lab is True and cell.metadata.get("cellView") == "form"
+    """Whether a solution and what it shows start closed in the book, in JupyterLab and in Colab."""
+    in_lab = cell.metadata.get("jupyter", {}) == {"source_hidden": True, "outputs_hidden": True}
+    return "hide-cell" in cell.tags and in_lab and cell.metadata.get("cellView") == "form"
 
 
 def exercises(page: Page) -> Iterator[str]:

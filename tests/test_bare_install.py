@@ -48,10 +48,12 @@ def test_a_missing_library_comes_with_the_line_to_type():
 
 
 def test_a_room_loads_only_what_it_works_with():
-    """What draws, downloads or reads tables is not loaded for symmetry or groups."""
+    """What draws, downloads or reads tables is not loaded; nor are torch and e3nn for work with arrays."""
     unwanted = {
         "symmetry": {"plotly", "py3Dmol", "pooch", "IPython", "pyscf", "nequip"},
         "groups": {"torch", "e3nn", "plotly", "pandas", "pooch"},
+        "tensors": {"torch", "e3nn", "plotly", "pandas", "pooch"},
+        "conventions": {"torch", "e3nn"},
         "graphs": {"e3nn", "plotly", "pooch"},
     }
     for room, heavy in unwanted.items():

@@ -273,7 +273,7 @@ def test_bad_input_is_named(dimer, points) -> None:
         Density(dimer, torch.zeros(102))
     with pytest.raises(ValueError, match="points"):
         Density(dimer, torch.zeros(204)).evaluate(points[0])
-    with pytest.raises(ValueError, match="R: expected an orthogonal"):
+    with pytest.raises(ValueError, match="R: expected orthogonal"):
         Density(dimer, torch.zeros(204)).rotated(2 * torch.eye(3))
     with pytest.raises(ValueError, match="spacing"):
         cube.box(dimer, spacing=0)

@@ -280,7 +280,7 @@ def test_all_rungs_of_the_ladder_are_in_order() -> None:
 
 
 def test_strange_elements_are_named() -> None:
-    with pytest.raises(ValueError, match="no basis functions for N, only for"):
+    with pytest.raises(ValueError, match="holds N, which the network was not trained on; it knows H, O"):
         network.density_of(small(), molecule("NH3"))
 
 

@@ -18,11 +18,12 @@ ANSWER = {
 }
 TestAnswers = exercise_tests(
     0,
-    [("0.1", ANSWER)],
+    [("0.1", ANSWER), ("0.1", ANSWER | {"B": "Sign", "E": "normalization"})],
     [
         ("0.1", ANSWER | {"A": "nothing"}, "quarter turn about z"),
         ("0.1", ANSWER | {"F": "order"}, "compare with ASE"),
-        ("0.1", ANSWER | {"D": "polar axis"}, "none of nothing"),
+        ("0.1", ANSWER | {"D": "polar axis"}, "none of: nothing"),
+        ("0.1", ANSWER | {"F": None}, "F: None is none of: nothing"),
         ("0.1", "sign", "one word for each program"),
     ],
 )

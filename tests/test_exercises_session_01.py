@@ -1,5 +1,6 @@
 """Exercises of session 1: correct answers pass, typical mistakes get the message that names them."""
 
+import math
 from itertools import combinations
 
 import numpy as np
@@ -53,6 +54,11 @@ def signed(f, x):  # differences of opposite sign cancel
 
 def squared_in_numpy(f, x):
     return sum(np.square(np.asarray(f(x @ R.T) - R @ f(x))).sum() for R in map(a_rotation, range(4)))
+
+
+def in_single_precision(f, x):
+    R, x = a_rotation(), x.float()
+    return (f(x @ R.float().T) - R.float() @ f(x)).abs().max()
 
 
 # ---- 1.2: a dipole without origin
@@ -161,33 +167,46 @@ def rotations_only(G, H):
 RIGHT = [
     ("1.1", five_rotations),
     ("1.1", squared_in_numpy),
+    ("1.1", lambda f, x: [five_rotations(f, x)]),
+    ("1.1", lambda f, x: five_rotations(f, x) > 1e-6),  # yes or no is a number too
+    ("1.1", in_single_precision),
     ("1.2", lambda q, r: (q - q.mean()) @ r),
     ("1.2", lambda q, r: (np.asarray(q) - np.mean(np.asarray(q))) @ np.asarray(r)),
     ("1.2", lambda q, r: ((q - q.mean()) @ r).tolist()),
+    ("1.2", lambda q, r: ((q - q.mean()) @ r).numpy().astype("float32")),
     ("1.2", lambda q, r: q @ (r - r.mean(dim=0))),
     ("1.3", slater),
     ("1.3", vandermonde),
     ("1.3", plane_waves),
     ("1.3", lambda x: torch.tensor(slater(x))),
+    ("1.3", lambda x: [slater(x)]),
+    ("1.3", lambda x: torch.tensor(slater(x), requires_grad=True)),
     ("1.4", lambda t: both(torch.cat(fluxes(t)))),
     ("1.4", lambda t: torch.exp(1j * torch.cat(fluxes(t)))),
     ("1.4", lambda t: both(torch.cat([fluxes(t)[0], t[0].sum(0), t[1].sum(1)]))),
+    ("1.4", lambda t: [both(flux) for flux in fluxes(t)]),
+    ("1.4", lambda t: np.exp(1j * torch.cat(fluxes(t)).numpy())),
     ("1.5", SURVIVORS),
+    ("1.5", {name: "+".join(irreps) for name, irreps in SURVIVORS.items()}),
+    ("1.5", {name: o3.Irreps("+".join(irreps)) for name, irreps in SURVIVORS.items()}),
+    ("1.5", {name: np.array(list(irreps)) for name, irreps in SURVIVORS.items()}),
     ("1.6", carriers),
     ("1.6", lambda G, H: [f"1x{irrep}" for irrep in carriers(G, H)]),
     ("1.6", lambda G, H: o3.Irreps("+".join(carriers(G, H)))),
     ("1.6", lambda G, H: {o3.Irrep(irrep) for irrep in carriers(G, H)}),
     ("1.7", lambda a: torch.outer(a, a)),
     ("1.7", lambda a: 2 * np.outer(a, a) - np.eye(3)),
+    ("1.7", lambda a: list(torch.outer(a, a).float())),
     ("1.7", lambda a: o3.spherical_harmonics("2e", a, True)),
 ]
 WRONG = [
     ("1.1", transposed, "R.T on the other"),
     ("1.1", only_about_z, "random axes"),
     ("1.1", not_orthogonal, "not orthogonal"),
-    ("1.1", invariance, "blames a healthy function"),
+    ("1.1", invariance, "obeys the law, but your test finds an error"),
     ("1.1", only_lengths, "An invariant answer is no vector"),
-    ("1.1", lambda f, x: f(x), "should return one number"),
+    ("1.1", lambda f, x: f(x), "should be one number; got Tensor"),
+    ("1.1", lambda f, x: math.nan, "should be one number; got nan"),
     ("1.1", signed, "must not cancel"),
     ("1.2", lambda q, r: q, "Expected three numbers"),
     ("1.2", lambda q, r: q @ r, "translation fails for 1o"),
@@ -198,7 +217,9 @@ WRONG = [
     ("1.3", lengths, "the law of bosons"),
     ("1.3", lambda x: x[0, 0] - x[1, 0], "For 3 particles, exchanging 0 and 2 breaks antisymmetry"),
     ("1.3", dependent_orbitals, "For 4 particles the function vanishes everywhere"),
-    ("1.3", lambda x: x, "expected one number"),
+    ("1.3", lambda x: x, "should be one number"),
+    ("1.3", lambda x: math.nan, "should be one number; got nan"),
+    ("1.3", lambda x: "minus", "should be one number; got 'minus'"),
     ("1.4", lambda t: both(t.flatten()), "change under a gauge change by"),
     ("1.4", wrong_sign, "is every link in a closed loop?"),
     ("1.4", lambda t: both(fluxes(t)[0]), "add the Wilson loops (flux through the hole along x"),
@@ -212,12 +233,15 @@ WRONG = [
     ("1.4", lambda t: torch.exp(3j * torch.cat(fluxes(t))), "A flux φ and φ + 2π/3"),
     ("1.4", lambda t: torch.cat([both(fluxes(t)[0]), both(2 * fluxes(t)[1])]), "2π/2 through a hole"),
     ("1.4", 3.0, "must be a function"),
+    ("1.4", lambda t: {"flux": fluxes(t)}, "Return a tensor of numbers; got dict"),
+    ("1.4", lambda t: math.nan * torch.cat(fluxes(t)), "no number at all"),
     ("1.5", SURVIVORS | {"BF3": {"0e", "2e", "4e"}}, "BF3: 3o survives"),
     ("1.5", SURVIVORS | {"BF3": SURVIVORS["BF3"] | {"1o"}}, "mirror across that axis"),
     ("1.5", SURVIVORS | {"NH3": SURVIVORS["NH3"] | {"1e"}}, "did you treat 1e like 1o"),
     ("1.5", SURVIVORS | {"H2O2": SURVIVORS["NH3"]}, "chiral"),
     ("1.5", SURVIVORS | {"BF3": {"0", "2", "4"}}, "degree, then parity"),
     ("1.5", {"0e", "4e"}, "a set of irreps for each molecule"),
+    ("1.5", SURVIVORS | {"BF3": True}, "Expected names of irreps"),
     ("1.6", lambda G, H: [str(i) for i in IRREPS if untouched(H, i)], "cannot tell the two structures apart"),
     (
         "1.6",
@@ -233,6 +257,8 @@ WRONG = [
     ("1.7", lambda a: a.abs(), "does not turn with the axis"),
     ("1.7", lambda a: torch.eye(3), "says nothing"),
     ("1.7", lambda a: a[0], "Expected a matrix"),
+    ("1.7", lambda a: math.nan * torch.outer(a, a), "five finite numbers"),
+    ("1.7", lambda a: {"axis": a}, "got dict"),
     ("1.6", lambda G, H: ["2e", "3e", "4e"], "octahedron, stretched along z"),
 ]
 

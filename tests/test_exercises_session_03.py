@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import torch
+from e3nn import nn as e3nn_nn
 from e3nn import o3
 from exercise_answers import exercise_tests
 
-from tutorial_utils import graphs
+from tutorial_utils import graphs, symmetry
 from tutorial_utils.nn import EquivariantNetwork
 from tutorial_utils.nn.network import envelope
 
@@ -57,11 +58,25 @@ def gate(x, *, pseudo=torch.tanh, opened=torch.sigmoid, mix=lambda gates, v: gat
     return torch.cat([torch.nn.functional.silu(scalars), pseudo(odd), vectors, gates[:, 2:] * tensor], dim=1)
 
 
+def from_e3nn(x):  # e3nn sorts the irreps of its gate: blocks have to move along
+    scalars, odd, others = x[:, :4], x[:, 4:6], x[:, 9:]
+    return GATE(torch.cat([odd, scalars, x[:, 6:9], others], dim=1))
+
+
 def by_lengths(x):  # no use of the gates at all
     scalars, odd, _, vectors, tensor = x.split([4, 2, 3, 6, 5], dim=-1)
     vectors = vectors.reshape(-1, 2, 3)
     vectors = (torch.tanh(vectors.square().sum(dim=-1, keepdim=True)) * vectors).reshape(-1, 6)
     return torch.cat([scalars**2, odd**3, vectors, tensor * tensor.norm(dim=-1, keepdim=True)], dim=1)
+
+
+GATE = e3nn_nn.Gate(
+    "4x0e+2x0o",
+    [torch.nn.functional.silu, torch.tanh],
+    "3x0e",
+    [torch.sigmoid],
+    "2x1o+1x2e",
+)
 
 
 def wrong_layout(gates, v):  # components taken for copies
@@ -149,12 +164,17 @@ def exact_zeros(graph):  # no room for noise
     return "icosahedron" if q[4] < 1e-6 else "cuboctahedron"
 
 
-# ---- 3.5: hands
+# ---- 3.5: chirality
 
 
-def network(irreps):
+def network(irreps, *, elements=("H", "C", "N", "O", "F"), layers=3, **options):
     torch.manual_seed(0)
-    return EquivariantNetwork(list("HCNOF"), irreps, irreps_hidden="8x0e+4x0o+8x1o+8x1e", layers=3)
+    hidden = "8x0e+4x0o+8x1o+8x1e"
+    return EquivariantNetwork(elements, irreps, irreps_hidden=hidden, layers=layers, **options)
+
+
+def deep_axial(graph):  # the atom that crosses the cutoff still acts through the other neighbours
+    return network("1e", elements=("H", "C", "N", "O", "Na", "Cl"), layers=2, per="atom")(graph)
 
 
 def three_corners(graph):
@@ -195,6 +215,10 @@ def turning_error(matrices, *, cell=True, back=False, absolute=False):
     return error
 
 
+def by_the_report(f, graph, irreps):
+    return symmetry.equivariance_report(f, graph, irreps)
+
+
 def both():
     return [o3.rand_matrix(), -o3.rand_matrix()]
 
@@ -204,16 +228,19 @@ RIGHT = [
     ("3.1", by_characters),
     ("3.2", gate),
     ("3.2", by_lengths),
+    ("3.2", from_e3nn),
     ("3.3", axial),
     ("3.3", lambda graph: axial(graph, where=0)),
     ("3.3", lambda graph: axial(graph, fade=lambda x: (x < 1) * torch.cos(np.pi * x / 2) ** 2)),
     ("3.3", axial_from_elements),
+    ("3.3", deep_axial),
     ("3.4", shape),
     ("3.4", by_distances),
     ("3.5", lambda graph: network("0o")(graph)[0]),
     ("3.6", HEADS),
     ("3.6", HEADS | {"polarizability": "2e + 0e"}),
     ("3.7", turning_error(both)),
+    ("3.7", by_the_report),
 ]
 WRONG = [
     ("3.1", counting(triangle, uvw), "Parity is missing"),
@@ -229,6 +256,7 @@ WRONG = [
     ("3.2", lambda x: gate(x, pseudo=torch.nn.functional.silu), "parity fails for 0o"),
     ("3.2", component_by_component, "rotation fails for 1o"),
     ("3.2", lambda x: gate(x, mix=wrong_layout), "rotation fails for 1o"),
+    ("3.2", GATE, "e3nn.nn.Gate sorts its irreps"),
     ("3.2", lambda x: gate(x, opened=torch.ones_like), "2x1o passes linearly"),
     ("3.2", lambda x: gate(x, pseudo=torch.zeros_like), "vacuously for 0o"),
     ("3.3", lambda graph: two_sums(graph)[:, 0], "flips under inversion: did you mean 1o?"),
@@ -251,6 +279,11 @@ WRONG = [
     ("3.6", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
     ("3.6", HEADS | {"hyperpolarizability": "2x1o+2o+3o"}, "ANY exchange"),
     ("3.6", HEADS | {"optical rotation": "0e+1e+2e"}, "odd under inversion"),
+    ("3.6", {"polarizability": "0e+2e"}, "Give a dict with the keys"),
+    ("3.6", "0e+2e", "yours is a str"),
+    ("3.6", HEADS | {"polarizability": "Ag"}, "not a list of irreps"),
+    ("3.6", HEADS | {"polarizability": 6}, "not a list of irreps"),
+    ("3.7", lambda f, graph, irreps: "small", "expected one number"),
     ("3.7", turning_error(lambda: [o3.rand_matrix()]), "determinant"),
     ("3.7", turning_error(lambda: [-torch.eye(3)]), "try rotations"),
     ("3.7", turning_error(both, cell=False), "Does the cell turn"),

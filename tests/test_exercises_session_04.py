@@ -5,14 +5,14 @@ import torch
 from e3nn import o3
 from exercise_answers import exercise_tests
 
-from tutorial_utils import descriptors, graphs, groups
+from tutorial_utils import descriptors, graphs, groups, symmetry
 from tutorial_utils.descriptors import recovery
 
 RIGHT, WRONG = [], []
 
-# ---- 4.1: silent degrees
+# ---- 4.1: vanishing degrees
 
-SILENT = {"fcc": {1, 2, 3, 5, 7}, "bcc": {1, 2, 3, 5, 7}, "hcp": {1, 2}, "diamond": {1, 2, 5}}
+VANISHING = {"fcc": {1, 2, 3, 5, 7}, "bcc": {1, 2, 3, 5, 7}, "hcp": {1, 2}, "diamond": {1, 2, 5}}
 
 
 # ---- 4.2: a descriptor
@@ -34,7 +34,7 @@ def no_weight(v):
 
 def kink(v):
     Y = o3.spherical_harmonics([0, 1, 2], v, True)
-    return (descriptors.SphericalBessel(1, 5.0)(v.norm(dim=1)) * Y).sum(dim=0)
+    return (descriptors.SphericalBessel(1, 5.0)(v.norm(dim=1), 0)[:, 0] * Y).sum(dim=0)
 
 
 def no_end(v):
@@ -54,17 +54,25 @@ def chemists_axes(v):
     return smooth_sum(v)[[0, 2, 3, 1, 4, 5, 6, 7, 8]]
 
 
+def unsigned(v):
+    return smooth_sum(v).abs()
+
+
+def cubes(v):  # of single components
+    return (descriptors.smooth_cutoff(v.norm(dim=1), 5.0)[:, None] * v**3).sum(0)
+
+
 def axial(v):  # products of two even parts in the place of a vector
     c = smooth_sum(v)
     return torch.cat([c[:1], c[1:4] * 0, c[4:]])
 
 
-RIGHT += [("4.1", SILENT), ("4.2", smooth_sum), ("4.2", smooth_polynomials)]
+RIGHT += [("4.1", VANISHING), ("4.2", smooth_sum), ("4.2", smooth_polynomials)]
 WRONG += [
-    ("4.1", {**SILENT, "hcp": {1}}, "measure it"),
-    ("4.1", {**SILENT, "diamond": {1, 2, 3, 5, 7}}, "l = 3 is not silent, Td leaves 1 function"),
-    ("4.1", {**SILENT, "fcc": set()}, "instead of 1e-10"),
-    ("4.1", {**SILENT, "bcc": {0, 1, 2, 3, 5, 7}}, "from 1 to 8"),
+    ("4.1", {**VANISHING, "hcp": {1}}, "measure it"),
+    ("4.1", {**VANISHING, "diamond": {1, 2, 3, 5, 7}}, "l = 3 does not vanish, Td leaves 1 function"),
+    ("4.1", {**VANISHING, "fcc": set()}, "instead of 1e-10"),
+    ("4.1", {**VANISHING, "bcc": {0, 1, 2, 3, 5, 7}}, "from 1 to 8"),
     ("4.1", {1, 2}, "give a set of degrees"),
     ("4.2", no_weight, "jump of"),
     ("4.2", kink, "with a kink"),
@@ -72,12 +80,15 @@ WRONG += [
     ("4.2", averaged, "Suspect a mean"),
     ("4.2", first_atom, "another order"),
     ("4.2", chemists_axes, "x, y, z for l = 1"),
+    ("4.2", unsigned, "Suspect abs()"),
+    ("4.2", lambda v: torch.cat([smooth_sum(v)[:4], smooth_sum(v)[4:].abs()]), "Suspect abs()"),
+    ("4.2", lambda v: torch.cat([smooth_sum(v)[:1], cubes(v), smooth_sum(v)[4:]]), "of single components"),
     ("4.2", axial, "l = 1 part is zero"),
     ("4.2", lambda v: v.sum(dim=0), "expected 9"),
     ("4.2", lambda v: v.reshape(-1)[:9], "l = 0 part fails"),
 ]
 
-# ---- 4.3 and 4.4: hands, and shapes with one power spectrum
+# ---- 4.3 and 4.4: shapes with one power spectrum, and pseudoscalars
 
 
 def triple_product(v, rates=(0.5, 1.0, 2.0)):
@@ -92,23 +103,23 @@ def odd_component(v):
 
 
 RIGHT += [
-    ("4.3", triple_product),
-    ("4.3", odd_component),
-    ("4.4", ((0, 1, 4, 6), (0, 1, 3, 7))),
-    ("4.4", [[2, 3, 6, 8], [0, 1, 3, 7]]),
+    ("4.4", triple_product),
+    ("4.4", odd_component),
+    ("4.3", ((0, 1, 4, 6), (0, 1, 3, 7))),
+    ("4.3", [[2, 3, 6, 8], [0, 1, 3, 7]]),
 ]
 WRONG += [
-    ("4.3", lambda v: torch.linalg.det(v[:3]), "depends on the order of the neighbours"),
-    ("4.3", lambda v: v.norm(dim=1).sum(), "keeps its sign"),
-    ("4.3", lambda v: triple_product(v, (1.0, 1.0, 2.0)) * 0, "is zero for four clouds"),
-    ("4.3", lambda v: v[:, 0].pow(3).sum(), "A rotation changes your number"),
-    ("4.3", lambda v: triple_product(v) + v.norm(dim=1).sum(), "not by its sign"),
-    ("4.3", lambda v: v.sum(dim=0), "expected one finite number"),
-    ("4.4", ((0, 1, 4, 6), (1, 2, 5, 7)), "turned by 30°"),
-    ("4.4", ((0, 1, 4, 6), (0, 2, 5, 6)), "in a mirror"),
-    ("4.4", ((0, 1, 3, 4), (0, 1, 2, 5)), "power spectra differ"),
-    ("4.4", ((0, 1, 4, 12), (0, 1, 3, 7)), "numbered from 0 to 11"),
-    ("4.4", (0, 1, 4, 6), "two tuples of corners"),
+    ("4.4", lambda v: torch.linalg.det(v[:3]), "depends on the order of the neighbours"),
+    ("4.4", lambda v: v.norm(dim=1).sum(), "keeps its sign"),
+    ("4.4", lambda v: triple_product(v, (1.0, 1.0, 2.0)) * 0, "is zero for four clouds"),
+    ("4.4", lambda v: v[:, 0].pow(3).sum(), "A rotation changes your number"),
+    ("4.4", lambda v: triple_product(v) + v.norm(dim=1).sum(), "not by its sign"),
+    ("4.4", lambda v: v.sum(dim=0), "expected one finite number"),
+    ("4.3", ((0, 1, 4, 6), (1, 2, 5, 7)), "turned by 30°"),
+    ("4.3", ((0, 1, 4, 6), (0, 2, 5, 6)), "in a mirror"),
+    ("4.3", ((0, 1, 3, 4), (0, 1, 2, 5)), "power spectra differ"),
+    ("4.3", ((0, 1, 4, 12), (0, 1, 3, 7)), "numbered from 0 to 11"),
+    ("4.3", (0, 1, 4, 6), "two tuples of corners"),
 ]
 
 
@@ -120,35 +131,35 @@ def _motions(v, G):
     return ((torch.einsum("gij,nj->gni", G, v) - v).norm(dim=-1) < 1e-6).sum(1) * trace, trace
 
 
-def right_felt(v, G):
+def right_rank(v, G):
     motions, trace = _motions(v, G)
     return round((motions - torch.linalg.det(G) * trace).mean().item())
 
 
-def felt_by_singular_values(v, G):
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+def rank_by_singular_values(v, G):
+    shells = descriptors.SphericalBessel(3, 3.0)
     return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
 
 
-def felt_with_rotations(v, G):
+def rank_with_rotations(v, G):
     return round(_motions(v, G)[0].mean().item())
 
 
-def felt_minus_three(v, G):
-    return felt_with_rotations(v, G) - 3
+def rank_minus_three(v, G):
+    return rank_with_rotations(v, G) - 3
 
 
-def felt_without_permutation(v, G):
+def rank_without_permutation(v, G):
     trace = _motions(v, G)[1]
     return round((len(v) * trace - torch.linalg.det(G) * trace).mean().item())
 
 
-def felt_polar(v, G):
+def rank_polar(v, G):
     motions, trace = _motions(v, G)
     return round((motions - trace).mean().item())
 
 
-def felt_sum(v, G):
+def rank_sum(v, G):
     return _motions(v, G)[0].sum().item() / 7
 
 
@@ -158,6 +169,12 @@ def orbits_of(name, share=slice(None)):
         return torch.einsum("gij,sj->sgi", torch.tensor(np.array(groups.molecular(name)))[share], points)
 
     return regular
+
+
+def tilted_orbits(number, rng):
+    """Every start turned by a rotation of its own: as good as any, since a walk turns with its start."""
+    R = torch.tensor(np.array([symmetry.random_rotation(rng) for _ in range(number)]))
+    return torch.einsum("sij,snj->sni", R, orbits_of("D4")(number, rng))
 
 
 def anywhere(number, rng):
@@ -187,8 +204,20 @@ def averaged_bond_orders(atoms):
     return torch.cat(descriptors.steinhardt(graph, (4, 6), averaged=True), 1)
 
 
-def noisy_bond_orders(atoms):
-    return torch.cat(descriptors.steinhardt(graphs.to_graph(phase_box(atoms), 1.45), (4, 6)), 1)
+def smooth_invariants(atoms):
+    """Power spectrum and bispectrum of a smooth mean over neighbours, l = 4 and 6."""
+    graph = graphs.to_graph(phase_box(atoms), 1.8)
+    c = descriptors.environments(graph, descriptors.SphericalBessel(1, 1.8), 6, elements=[atoms.symbols[0]])[
+        :, 0
+    ]
+    j, i = graph.edge_index
+    weight = descriptors.smooth_cutoff(graphs.edge_vectors(graph).norm(dim=1), 1.8)
+    c = c.index_add(0, i, weight[:, None, None] * c[j])
+    p, b = descriptors.power_spectrum(c), descriptors.bispectrum(c)
+    triples = [tuple(l for _, l in label) for label in descriptors.bispectrum_labels(1, 6)]
+    return torch.stack(
+        [p[:, 4], p[:, 6], *(b[:, triples.index((l, l, l))] / p[:, l] ** 1.5 for l in (4, 6))], dim=1
+    )
 
 
 def fixed_cutoff(atoms):
@@ -208,23 +237,25 @@ def list_order(atoms):
 
 
 RIGHT += [
-    ("4.5", right_felt),
-    ("4.5", felt_by_singular_values),
+    ("4.5", right_rank),
     ("4.6", orbits_of("D4")),
-    ("4.7", averaged_bond_orders),
+    ("4.6", tilted_orbits),
+    ("4.7", smooth_invariants),
 ]
 WRONG += [
-    ("4.5", felt_with_rotations, "no invariant feels a rotation"),
-    ("4.5", felt_minus_three, "subtract three rotations"),
-    ("4.5", felt_without_permutation, "moves it to another's place"),
-    ("4.5", felt_polar, "axial"),
-    ("4.5", lambda v, G: 3 * len(v) - 3, "only feels A1"),
-    ("4.5", felt_sum, "a rank is a whole number"),
+    ("4.5", rank_with_rotations, "no invariant changes under a rotation"),
+    ("4.5", rank_minus_three, "subtract three rotations"),
+    ("4.5", rank_without_permutation, "moves it to another's place"),
+    ("4.5", rank_polar, "axial"),
+    ("4.5", lambda v, G: 3 * len(v) - 3, "only A1 motions"),
+    ("4.5", rank_by_singular_values, "Suspect a Jacobian"),
+    ("4.5", rank_sum, "a rank is a whole number"),
     ("4.6", anywhere, "it must be one that the site has"),
     ("4.6", orbits_of("D4h"), "expected 16 starts"),
     ("4.6", on_the_axis, "on one point"),
     ("4.6", all_equal, "sixteen walks of one walker"),
-    ("4.7", noisy_bond_orders, "take the mean over neighbours"),
+    ("4.7", averaged_bond_orders, "Your numbers jump"),
+    ("4.7", lambda atoms: smooth_invariants(atoms)[:, 1:2], "take the mean over neighbours"),
     ("4.7", fixed_cutoff, "change of density"),
     ("4.7", coefficients, "rotation changes your numbers"),
     ("4.7", list_order, "permutation changes"),

@@ -38,6 +38,11 @@ def too_few(time, gap):
     return order[: len(time) // 2], order[-3:]
 
 
+def as_masks(time, gap):
+    train, test = last_fifth(time, gap)
+    return np.isin(np.arange(len(time)), train), np.isin(np.arange(len(time)), test)
+
+
 # ---- 5.2: a committee
 
 
@@ -170,6 +175,10 @@ def total_force(forces, x):  # the sum of forces is another law
     return bool(np.abs(forces(x).sum(axis=0)).max() < 1e-6)
 
 
+def torque(forces, x):  # another law, which central forces obey
+    return bool(np.abs(np.cross(x, forces(x)).sum(axis=0)).max() < 1e-6)
+
+
 # ---- 5.5: a cutoff
 
 
@@ -216,7 +225,13 @@ def proportional(dt, σ, budget):
     return budget / np.median(σ / dt)
 
 
+def between_points(dt, σ, budget):
+    rising = np.maximum.accumulate(σ)
+    return np.exp(np.interp(np.log(budget), np.log(rising), np.log(dt)))
+
+
 RIGHT = [
+    ("5.1", as_masks),
     ("5.1", last_fifth),
     ("5.1", middle),
     ("5.2", largest_atom),
@@ -241,6 +256,7 @@ WRONG = [
 RIGHT += [
     ("5.4", hessian),
     ("5.4", random_loops),
+    ("5.4", lambda forces, x: int(hessian(forces, x))),
     ("5.5", cosine),
     ("5.5", polynomial),
     ("5.6", by_the_law),
@@ -250,11 +266,13 @@ WRONG += [
     ("5.4", three_circles, "a loop on which two atoms move"),
     ("5.4", open_path, "not closed"),
     ("5.4", total_force, "takes a whirl"),
+    ("5.4", torque, "only work on a closed path"),
     ("5.5", straight, "the force jumps"),
     ("5.5", endless, "Beyond the cutoff"),
     ("5.5", step, "energy jumps"),
     ("5.5", whole, "energy jumps"),
     ("5.6", line_through_all, "instead of 2"),
+    ("5.6", between_points, "was not measured"),
     ("5.6", proportional, "not c Δt"),
 ]
 

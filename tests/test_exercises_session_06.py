@@ -104,6 +104,16 @@ def root(predicted, target, M, electrons):
     return (Δ @ M @ Δ / electrons).clamp(min=1e-20).sqrt()
 
 
+def clamped(predicted, target, M, electrons):
+    Δ = predicted - target
+    return (Δ @ M @ Δ / electrons).clamp(min=1e-3).sqrt()
+
+
+def half_detached(predicted, target, M, electrons):
+    Δ = predicted - target
+    return (Δ.detach() @ M @ Δ / electrons).clamp(min=1e-20).sqrt()
+
+
 # ---- 6.6: the range of messages
 
 
@@ -138,6 +148,9 @@ RIGHT = [
     ("6.6", list(pair(atom=-1, step=0.1))),
 ]
 WRONG = [
+    ("6.4", {0: "4", 1: "3", 2: "2", 3: "1"}, "expected a whole number"),
+    ("6.5", clamped, "clamp that is too large"),
+    ("6.5", half_detached, "detached"),
     ("6.1", scaled, "but all is scaled"),
     ("6.1", along_q, "not in energy: use J"),
     ("6.1", untouched, "electrons are still missing"),

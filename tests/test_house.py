@@ -30,10 +30,20 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 LAYERS = (
     {"cli", "notebook"},
     {"exercises", "viz"},
-    {"densities", "phonons", "molecular_dynamics", "gauge", "augmentation", "tensor_ladder", "testing"},
+    {
+        "densities",
+        "phonons",
+        "molecular_dynamics",
+        "gauge",
+        "augmentation",
+        "tensor_ladder",
+        "scaling",
+        "generation",
+        "testing",
+    },
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
-    {"conventions", "extras", "structures"},
+    {"arguments", "conventions", "elements", "extras", "structures"},
 )
 # Hooks that Sphinx and JupyterLab call; no room of the course imports them.
 HOOKS = {"book_renderer", "lab_server"}
@@ -81,7 +91,7 @@ def against_the_order(here: str, others: set[str]) -> set[str]:
     if here not in HOOKS:
         wrong |= {name for name in others - HOOKS if layer(name) < layer(here)}
     if here in SESSION_FREE:
-        wrong |= others - {"conventions", "graphs", "extras", "structures"} - SESSION_FREE
+        wrong |= others - {"graphs"} - LAYERS[-1] - SESSION_FREE
     return wrong
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import units
+from ase.build import bulk
 
 from tutorial_utils import datasets
 from tutorial_utils.datasets import DatasetError, loading
@@ -58,6 +59,38 @@ def test_published_frames_may_differ_in_size(tmp_path: Path) -> None:
     assert [len(atoms) for atoms in dataset.structures] == [2, 1]
     assert dataset["polarizability"][1].tolist() == [[1, 4, 5], [4, 2, 6], [5, 6, 3]]
     assert not dataset.structures[0].info
+
+
+def test_published_rows_are_read_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    """Numbers of our own in the columns, widths and order of keys that the published files have."""
+    symbols = "CCCCNCSHHHHHHH"
+    rows = [f"{s:<8}{n - 6.5:>11.8f}{n * 0.25:>17.8f}{-n / 3:>17.8f}" for n, s in enumerate(symbols)]
+    nine = "85.5 -14.25 22.75 -14.25 120.125 -10.5 22.75 -10.5 77.0"
+    head = f'14\nProperties=species:S:1:pos:R:3 polarizability="{nine}" pbc="F F F"\n'
+    (tmp_path / "qm7x_reduced_100.xyz").write_text(2 * (head + "\n".join(rows) + "\n"))
+    found = loading.read_file(datasets.card("qm7x_published"), tmp_path / "qm7x_reduced_100.xyz")
+    assert [str(atoms.symbols) for atoms in found.structures] == ["C4NCSH7"] * 2
+    assert found.structures[1].positions[13] == pytest.approx([6.5, 3.25, -13 / 3], abs=1e-8)
+    assert not found.structures[0].pbc.any()
+    assert found["polarizability"].shape == (2, 3, 3)
+    assert found["polarizability"][0] == pytest.approx(found["polarizability"][0].T)
+
+    side, pressure = 10.875, -0.0005
+    cell = f"{side} 0.0 0.0 0.0 {side} 0.0 0.0 0.0 {side}"
+    stress = f"{pressure} 0.0 0.0 0.0 {pressure} -0.0 0.0 -0.0 {pressure}"
+    head = (
+        f'64\nLattice="{cell}" Properties=species:S:1:pos:R:3:forces:R:3 energy=-8324.25 stress="{stress}" '
+        'free_energy=-8324.25 pbc="T T T"\n'
+    )
+    places = bulk("Si", cubic=True).repeat(2).positions
+    rows = ["Si" + "".join(f"{x:17.8f}" for x in (*r, *(0.001 * r))) for r in places]
+    (tmp_path / "sitraj.xyz").write_text(3 * (head + "\n".join(rows) + "\n"))
+    found = loading.read_file(datasets.card("silicon_md_published"), tmp_path / "sitraj.xyz")
+    assert [len(atoms) for atoms in found.structures] == [64] * 3
+    assert all(atoms.pbc.all() and atoms.cell[2, 2] == side for atoms in found.structures)
+    assert found["energy"].tolist() == [-8324.25] * 3
+    assert found["forces"] == pytest.approx(0.001 * np.array([places] * 3), abs=1e-7)
+    assert found["stress"][2] == pytest.approx(pressure * np.eye(3))
 
 
 def test_a_frame_without_its_label_is_noticed(tmp_path: Path) -> None:

@@ -142,16 +142,24 @@ def melt():
     return atoms
 
 
+def each_irrep(irreps):
+    return zip(irreps, irreps.slices(), strict=True)
+
+
 @pytest.mark.parametrize(("structure", "neighbours"), [(ethanol, 8), (melt, 12)], ids=["ethanol", "melt"])
 def test_untrained_numbers_are_of_the_order_of_one(structure, neighbours):
-    atoms, squares = graph(shaken(structure())), {}
-    for _ in range(8):
-        model = network("8x0e+8x1o+8x2e", per="atom", layers=2, neighbours=neighbours)
-        y = model(atoms)
-        for ir, part in zip(model.irreps_out, model.irreps_out.slices(), strict=True):
-            squares.setdefault(str(ir), []).append(y[:, part].square().mean().item())
-    size = {ir: np.median(values) ** 0.5 for ir, values in squares.items()}
-    assert all(0.3 < value < 3 for value in size.values()), size
+    # Few channels and products of many weights: some networks are five times larger than most, so the mean
+    # of a few dozen wanders. Drawing the weights anew is quicker than building.
+    atoms, total, draws = graph(shaken(structure())), 0.0, 150
+    model = network("8x0e+8x1o+8x2e", per="atom", layers=2, neighbours=neighbours)
+    with torch.no_grad():
+        for _ in range(draws):
+            for name, weight in model.named_parameters():
+                if name != "head.bias":
+                    weight.normal_()
+            total = total + model(atoms).square().mean(dim=0)
+    size = {str(ir): (total[p].mean() / draws) ** 0.5 for ir, p in each_irrep(model.irreps_out)}
+    assert all(0.7 < value < 2.5 for value in size.values()), size
 
 
 def test_planar_molecules_show_that_outputs_obey_the_mirror():
@@ -171,7 +179,7 @@ def test_planar_molecules_show_that_outputs_obey_the_mirror():
         (lambda: nn.EquivariantNetwork("HC", "0e"), ["elements", "HC"]),
         (lambda: nn.EquivariantNetwork(["H", "Xy"], "0e"), ["elements", "Xy"]),
         (lambda: nn.EquivariantNetwork(["H", "H"], "0e"), ["elements", "H"]),
-        (lambda: network()(graph(molecule("SiH4"))), ["Si", "elements"]),
+        (lambda: network()(graph(molecule("SiH4"))), ["Si", "not trained on"]),
     ],
 )
 def test_errors_name_the_argument_and_the_cure(build, words):

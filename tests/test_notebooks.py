@@ -1,5 +1,6 @@
 """Every notebook keeps the rules of notebook_rules.py, and the rules find the faults planted here."""
 
+import importlib.util
 import json
 import re
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def test_there_is_a_notebook():
 
 def test_each_session_has_its_exercises_module():
     for path in SESSIONS:
-        assert (ROOT / f"src/tutorial_utils/exercises/session_{path.stem[:2]}.py").is_file()
+        assert importlib.util.find_spec(f"tutorial_utils.exercises.session_{path.stem[:2]}")
 
 
 # ---- the rules themselves: a small notebook that every rule accepts, and faults planted in it
@@ -41,7 +42,8 @@ def code(text: str, printed: str = "", tags: tuple[str, ...] = (), **metadata) -
     return {"cell_type": "code", "metadata": metadata, "source": text, "outputs": outputs}
 
 
-SOLUTION = {"tags": ("solution", "hide-cell"), "jupyter": {"source_hidden": True}, "cellView": "form"}
+HIDDEN = {"source_hidden": True, "outputs_hidden": True}
+SOLUTION = {"tags": ("solution", "hide-cell"), "jupyter": HIDDEN, "cellView": "form"}
 PARTS = ("Failure gallery", "Summary", "Quiz", "Going further", "References")
 
 

@@ -266,9 +266,9 @@ def test_strangers_are_named(model) -> None:
         model(sums.lattice_sums(bulk("Zn"), lmax=model.lmax))
     with pytest.raises(ValueError, match=rf"lmax={model.lmax}"):
         model(sums.lattice_sums(bulk("Cu"), lmax=model.lmax + 1))
-    with pytest.raises(ValueError, match="up to radon"):
+    with pytest.raises(ValueError, match="symbols up to Rn"):
         network.SpectrumNetwork(["U", "O"])
-    with pytest.raises(ValueError, match="expected symbols"):
+    with pytest.raises(ValueError, match="expected a list of symbols"):
         network.SpectrumNetwork("Cu")
 
 

@@ -73,9 +73,12 @@ def test_few_operations_give_what_all_moves_give() -> None:
 
 
 def test_a_skew_cell_has_the_frequencies_of_the_reduced_one() -> None:
-    skew = make_supercell(ALUMINIUM, [[1, 0, 0], [8, 1, 0], [0, 0, 1]])  # a, 8a + b, c: the same lattice
+    multiples = np.array([[1, 0, 0], [8, 1, 0], [0, 0, 1]])  # a, 8a + b, c: the same lattice
+    skew = make_supercell(ALUMINIUM, multiples)
     plain, same = (phonons.force_constants(each, 3, emt) for each in (ALUMINIUM, skew))
-    waves = WAVES @ np.array([[1, 0, 0], [8, 1, 0], [0, 0, 1]]).T
+    at_x = phonons.frequencies(same, np.array([[0.5, 0.5, 0.0]]) @ multiples.T)
+    assert at_x[0] == pytest.approx([5.66, 5.66, 8.42], abs=0.01)
+    waves = WAVES @ multiples.T
     expected = phonons.frequencies(plain, WAVES)
     assert phonons.frequencies(same, waves) == pytest.approx(expected, abs=1e-3)
     field = phonons.Field(np.eye(3)[None], np.eye(3))
@@ -153,6 +156,45 @@ def test_supercells_of_any_shape_and_phonopys_files(tmp_path) -> None:
         phonons.read_phonopy(tmp_path / "phonopy.yaml")
 
 
+def test_forces_and_born_charges_beside_phonopys_file(tmp_path) -> None:
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.file_IO import write_FORCE_SETS
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    salt = bulk("NaCl", "rocksalt", a=5.6)
+    unit = PhonopyAtoms(["Na", "Cl"], cell=salt.cell.array, scaled_positions=salt.get_scaled_positions())
+    theirs = phonopy.Phonopy(unit, np.diag([2, 2, 2]), primitive_matrix="P")
+    theirs.generate_displacements(distance=0.01)
+    theirs.save(tmp_path / "phonopy_disp.yaml")
+    theirs.forces = [
+        springs(Atoms(s.symbols, s.positions, cell=s.cell, pbc=True))
+        for s in theirs.supercells_with_displacements
+    ]
+    write_FORCE_SETS(theirs.dataset, filename=tmp_path / "FORCE_SETS")
+    without, none = phonons.read_phonopy(tmp_path / "phonopy_disp.yaml")
+    assert none is None
+    charges, dielectric = 1.1 * np.array([np.eye(3), -np.eye(3)]), 2.4 * np.eye(3)
+    rows = [dielectric, *charges]
+    lines = ["# units of phonopy's", *(" ".join(f"{x:.8f}" for x in row.ravel()) for row in rows)]
+    (tmp_path / "BORN").write_text("\n".join(lines))
+
+    constants, field = phonons.read_phonopy(tmp_path / "phonopy_disp.yaml")
+    assert field.charges == pytest.approx(charges) and field.dielectric == pytest.approx(dielectric)
+    theirs.produce_force_constants()
+    theirs.run_qpoints(WAVES)
+    expected = theirs.get_qpoints_dict()["frequencies"]
+    assert phonons.frequencies(constants, WAVES) == pytest.approx(expected, abs=1e-4)
+    assert phonons.frequencies(without, WAVES) == pytest.approx(expected, abs=1e-4)
+    # LO above TO, in the limit of long waves
+    theirs.nac_params = {"born": charges, "dielectric": dielectric, "factor": 14.399652}
+    theirs.run_qpoints([[0, 0, 0]], nac_q_direction=[1, 0, 0])
+    split = theirs.get_qpoints_dict()["frequencies"][0]
+    assert split[5] > split[4] + 0.5
+    assert phonons.frequencies(constants, np.array([[1e-5, 0, 0]]), field)[0] == pytest.approx(
+        split, abs=1e-2
+    )
+
+
 def test_what_force_constants_refuse() -> None:
     shared = ALUMINIUM.copy()
     shared.info["occupancy"] = {"0": {"Al": 0.5, "Mg": 0.5}}
@@ -161,7 +203,7 @@ def test_what_force_constants_refuse() -> None:
         (ALUMINIUM, 0, emt, "repeats: expected"),
         (ALUMINIUM, (2, 2), emt, "repeats: expected"),
         (ALUMINIUM, 2, lambda a: np.full((8, 3), np.nan), "not finite"),
-        (ALUMINIUM, 2, lambda a: np.zeros(3), r"forces: expected \(8, 3\)"),
+        (ALUMINIUM, 2, lambda a: np.zeros(3), r"forces: expected finite forces \(8, 3\)"),
         ("al.cif", 2, emt, "ase.io.read"),
     ):
         with pytest.raises(ValueError, match=complaint):

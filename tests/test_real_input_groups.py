@@ -1,5 +1,7 @@
 """Groups, tensors and stabilisers of structures that no one here made: noisy, turned, rounded, mistyped."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -96,6 +98,25 @@ def test_a_cell_strained_by_2e4_keeps_its_group():
     assert len(tensors.operations(quartz, tolerance=1e-4)) < 6  # the strain is seen where it is asked for
     ieee = tensors.operations(quartz, tolerance=5e-3, axes="IEEE")
     np.testing.assert_array_equal(ieee, groups.crystallographic("32"))
+
+
+def test_crystals_of_published_tables():
+    """Olivine and a layered topological insulator, whose tables are rounded to four digits."""
+    oxygen = [(0.0968, 0.25, 0.7428), (0.4571, 0.25, 0.2060), (0.1656, 0.0465, 0.2848)]
+    places = [(0, 0, 0), (0.2822, 0.25, 0.9747), (0.0948, 0.25, 0.4182), *oxygen]
+    lattice = [10.329, 6.0065, 4.6908, 90, 90, 90]
+    olivine = crystal(["Li", "Fe", "P", "O", "O", "O"], places, spacegroup=62, cellpar=lattice)
+    layers = {"basis": [(0, 0, 0), (0, 0, 0.5), (0, 0, 0.2385)], "spacegroup": 166}
+    layers |= {"symbols": ["Tl", "Bi", "Se"], "cellpar": [4.240, 4.240, 22.33, 90, 90, 120]}
+    for atoms, size, number, constants in (
+        (olivine, 28, 62, [3, 0, 9, 0]),
+        (crystal(**layers), 12, 166, [2, 0, 6, 0]),
+        (crystal(**layers, primitive_cell=True), 4, 166, [2, 0, 6, 0]),
+    ):
+        assert len(atoms) == size and groups.space_group(atoms).number == number
+        G = tensors.operations(atoms)
+        assert [tensors.independent_constants(kind, G) for kind in KINDS] == constants
+        assert "." not in "".join(tensors.pattern(tensors.ELASTIC, G).ravel())  # fractions and roots
 
 
 def test_operations_of_a_distorted_lattice_are_mended_within_the_tolerance_and_else_refused():
@@ -213,12 +234,30 @@ def test_names_that_spglib_uses_are_known():
             groups.molecular(name)
 
 
-def test_the_permutations_of_five_things_are_a_group_of_120():
-    generators = np.eye(5)[[[1, 0, 2, 3, 4], [1, 2, 3, 4, 0]]]
-    table = groups.multiplication_table(groups.generate(generators))
-    assert len(table) == 120
-    assert groups.failed_axioms(table) == ()
-    assert len(groups.conjugacy_classes(table)) == 7  # ways to write 5 as a sum
+def test_the_permutations_of_five_and_six_things_are_groups():
+    for n, classes in ((5, 7), (6, 11)):  # ways to write 5 and 6 as a sum
+        generators = np.eye(n)[[[1, 0, *range(2, n)], [*range(1, n), 0]]]
+        table = groups.multiplication_table(groups.generate(generators))
+        assert len(table) == math.factorial(n)
+        assert groups.failed_axioms(table) == ()
+        assert len(groups.conjugacy_classes(table)) == classes
+        spoilt = table.copy()
+        spoilt[-1, [-1, -2]] = spoilt[-1, [-2, -1]]
+        assert "associativity" in groups.failed_axioms(spoilt)
+
+
+def test_associativity_is_found_as_by_all_triples():
+    rng = np.random.default_rng(0)
+    group, seen = groups.multiplication_table(groups.molecular("C3v")), set()
+    for n in range(400):
+        size = int(rng.integers(1, 5))
+        table = [rng.integers(0, size, (size, size)), group.copy(), np.outer(range(6), range(6)) % 6][n % 3]
+        if n % 2:
+            table[tuple(rng.integers(0, len(table), 2))] = rng.integers(0, len(table))
+        triples = all((table[row] == row[table]).all() for row in table)
+        seen.add(triples)
+        assert ("associativity" not in groups.failed_axioms(table)) == triples
+    assert seen == {True, False}
 
 
 # --- matrices of irreps ------------------------------------------------------------------------------------

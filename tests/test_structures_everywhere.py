@@ -1,5 +1,8 @@
 """Entry points hold to the rule for structures, graphs to their cutoff; values by brute force and LAMMPS."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.cluster import Octahedron
 from ase.constraints import FixAtoms, FixSymmetry
 
-from tutorial_utils import graphs, symmetry, viz
-from tutorial_utils.densities import Basis, Density
+from tutorial_utils import graphs, structures, symmetry, viz
+from tutorial_utils.densities import Basis, Density, Grid, cube, error
 from tutorial_utils.densities import network as density_network
 from tutorial_utils.densities.network import DensityNetwork
 from tutorial_utils.descriptors import GaussianOrbitals, SphericalBessel, environments, steinhardt
@@ -137,8 +140,8 @@ def test_radial_functions_are_compared_by_their_values():
         def __repr__(self) -> str:
             return repr(SphericalBessel(self.size, self.cutoff))
 
-        def functions(self, r):
-            return 2 * super().functions(r)
+        def functions(self, r, lmax):
+            return 2 * super().functions(r, lmax)
 
     assert same_basis(SphericalBessel(4, 3.0), SphericalBessel(4, 3.0))
     assert not same_basis(SphericalBessel(4, 3.0), Stretched(4, 3.0))
@@ -210,6 +213,76 @@ def test_nequip_refuses_frames_without_labels_before_it_trains(tmp_path):
         nequip.config(good, tmp_path / "bad.xyz", elements=["Cu"])
     with pytest.raises(ValueError, match=r"frames\[0\]: .*no energy"):
         nequip.write_frames(tmp_path / "none.xyz", [bulk("Cu")])
+
+
+def test_a_graph_refuses_a_magnetic_order_that_it_would_lose():
+    iron = bulk("Fe", cubic=True)
+    assert structures.has_own(iron, "magnetic_moments")  # as ASE sets them
+    ferromagnet = graphs.to_graph(iron, 3.0)
+    iron.set_initial_magnetic_moments([2.3, -2.3])
+    for order in ([2.3, -2.3], [[0, 0, 2.3], [0, 2.3, 0]]):
+        iron.set_initial_magnetic_moments(None)
+        iron.set_initial_magnetic_moments(order)
+        with pytest.raises(ValueError, match=r"magnetic order.*Fe 1 has; give the moments to the graph"):
+            graphs.to_graph(iron, 3.0)
+    iron.set_initial_magnetic_moments(None)
+    graph = graphs.to_graph(iron, 3.0, atom={"moments": [2.3, -2.3]})
+    assert torch.equal(graph.edge_index, ferromagnet.edge_index)
+    oxide = bulk("FeO", "rocksalt", a=4.3)
+    oxide.set_initial_magnetic_moments([4.0, 0.0])  # the elements differ already
+    graphs.to_graph(oxide, 3.0)
+
+
+def test_pictures_and_grids_refuse_partial_occupancy():
+    mixed = bulk("NiO", "rocksalt", a=4.2)
+    mixed.info["occupancy"] = {"0": {"Ni": 0.5, "Mg": 0.5}, "1": {"O": 1.0}}
+    mixed.set_array("spacegroup_kinds", np.arange(2))
+    for function in (viz.structure, cube.box, lambda a: viz.structure([a, a])):
+        with pytest.raises(ValueError, match=r"Ni 0\.5 Mg 0\.5"):
+            function(mixed)
+        with pytest.raises(ValueError, match="no atoms"):
+            function(Atoms())
+
+
+def test_errors_of_an_ions_density_are_per_electron_of_the_ion():
+    basis = Basis({"H": {0: (1.0,)}, "O": {0: (1.0,)}})
+    grid = Grid(torch.zeros(1, 3, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    ion = Atoms("OH", [[0, 0, 0], [0, 0, 1.0]])
+    errors = []
+    for charges in ([0, 0], [-1, 0]):
+        ion.set_initial_charges(charges)
+        one = Density(ion.copy(), torch.ones(2, dtype=torch.float64), basis)
+        errors.append(error(one.with_coefficients(2 * one.coefficients), one, grid).item())
+        assert density_network.as_graph(one, 3.0).electrons.item() == 9 - sum(charges)
+    assert errors[0] * 9 == pytest.approx(errors[1] * 10)
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "variable"),
+    [
+        ("darwin", "libmpi.12.dylib", "DYLD_LIBRARY_PATH"),
+        ("darwin", "libmpi.dylib", "DYLD_LIBRARY_PATH"),
+        ("linux", "libmpi.so.12", "LD_LIBRARY_PATH"),
+    ],
+)
+def test_the_mpi_of_each_system_is_found(tmp_path, monkeypatch, platform, name, variable):
+    """Wheels as they are on macOS and on Linux; other libraries lie beside it."""
+    info = tmp_path / "mpich-4.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mpich\nVersion: 4.3\n")
+    beside = [
+        f"mpich.data/lib/{each}" for each in ("libmpicxx.12.dylib", "libmpifort.so.12", "libmpi.a", name)
+    ]
+    (info / "RECORD").write_text("".join(f"{path},,\n" for path in beside))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv(variable, "/of/the/user")
+    folder = tmp_path / "mpich.data" / "lib"
+    assert lammps._mpi() == folder / name
+    assert lammps._search_path() == {variable: f"{folder}{os.pathsep}/of/the/user"}
+    (info / "RECORD").write_text("".join(f"{path},,\n" for path in beside[:-1]))
+    with pytest.raises(RuntimeError, match="pip install mpich"):
+        lammps._mpi()
 
 
 def test_each_frame_of_a_picture_has_its_own_cell():

@@ -121,9 +121,12 @@ def test_a_supercell_is_the_same_crystal():
         (lambda s: symmetry.translate(s, [1, 2]), r"shift: expected a finite vector \(3,\)"),
         (lambda s: symmetry.permute(s, [0, 0, 1]), "order: expected each of 0 to 2 once"),
         (lambda s: symmetry.permute(s, [0, 1]), "order: expected each of 0 to 2 once"),
-        (lambda s: symmetry.supercell(s, 2), "repeats: expected whole numbers above zero, and 1 where"),
-        (lambda s: symmetry.supercell(s, 0), "repeats: expected whole numbers above zero"),
-        (lambda s: symmetry.supercell(s, 1.5), "repeats: expected whole numbers above zero"),
+        (
+            lambda s: symmetry.supercell(s, 2),
+            "repeats: expected one whole number above zero or three, and 1 where",
+        ),
+        (lambda s: symmetry.supercell(s, 0), "repeats: expected one whole number above zero or three"),
+        (lambda s: symmetry.supercell(s, 1.5), "repeats: expected one whole number above zero or three"),
     ],
 )
 def test_bad_transformations_are_named(act, message):

@@ -276,6 +276,14 @@ def test_what_does_not_fit_a_slider_is_named(frames, values, active, message):
         viz.slider(frames, values, label="x", active=active)
 
 
+def test_labels_that_collide_move_apart_and_no_further():
+    places = np.array([3.0, 0.0, 3.1, 2.95])
+    free = viz.spread(places, 0.5)
+    assert (np.diff(free[np.argsort(places)]) > 0.5 - 1e-9).all() and free[1] == 0
+    assert free[[0, 2, 3]].mean() == pytest.approx(places[[0, 2, 3]].mean())
+    np.testing.assert_array_equal(viz.spread([2.0, 1.0], 0.5), [2.0, 1.0])
+
+
 def test_a_diagram_counts_numbers_of_each_irrep():
     heat = viz.irreps_diagram("3x0e + 2x1o + 1x1o + 2e").data[0]
     assert heat.x == ("l = 0", "l = 1", "l = 2")

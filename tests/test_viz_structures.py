@@ -104,6 +104,8 @@ def test_frames_bring_a_slider_with_their_names():
     assert 'type="range" min="0" max="2"' in page
     assert 'aria-label="turn"' in page
     assert "range" not in viz.structure(molecule("H2O")).html(ALT).split("<script>")[0]
+    moving = viz.structure(frames, playing=True).html(ALT).split("<script>")[0]
+    assert "data-playing" in moving and "data-playing" not in page.split("<script>")[0]
 
 
 @pytest.mark.parametrize(
@@ -123,9 +125,16 @@ def test_what_does_not_fit_a_structure_is_named(arguments, message):
         viz.structure(molecule("H2O"), **arguments)
 
 
-@pytest.mark.parametrize("atoms", [[], Atoms(), [molecule("H2O"), "H2O"]])
-def test_no_structure_is_refused(atoms):
-    with pytest.raises(ValueError, match=r"atoms must be an ase\.Atoms with atoms in it"):
+@pytest.mark.parametrize(
+    ("atoms", "message"),
+    [
+        ([], "a list of at least one"),
+        (Atoms(), "the structure has no atoms"),
+        ([molecule("H2O"), "H2O"], "expected an ase.Atoms, got str"),
+    ],
+)
+def test_no_structure_is_refused(atoms, message):
+    with pytest.raises(ValueError, match=message):
         viz.structure(atoms)
 
 

@@ -39,7 +39,7 @@ def machine() -> str:
 
 def row(record: dict) -> str:
     """Return the line of one run in the table."""
-    results = " · ".join(str(Result(**result)) for result in record["results"])
+    results = "<br>".join(str(Result(**result)) for result in record["results"])
     return f"| {record['where']} | {record['date']} | {record['with']} | {results} |"
 
 

@@ -155,6 +155,7 @@
       const open = function () {
         outputs.forEach(function (output) { output.hidden = false; });
         button.remove();
+        reachScrolling();
       };
       outputs.forEach(function (output) { output.hidden = true; output.reveal = open; });
       button.type = "button";
@@ -253,7 +254,7 @@
 
   // results of a search show words: neither TeX nor a figure's numbers
   function readableResults() {
-    if (!window.Search || !Search.htmlToText) return;
+    if (typeof Search === "undefined") return; // a constant of Sphinx's script, no part of window
     const plain = Search.htmlToText.bind(Search);
     Search.htmlToText = function (text, anchor) {
       const formula = /<(span|div) class="math[^>]*>[\s\S]*?<\/\1>/g;
@@ -269,6 +270,7 @@
     Promise.resolve(math).then(reachScrolling).then(openTarget);
   });
   window.addEventListener("resize", reachScrolling);
+  document.addEventListener("toggle", reachScrolling, true);
   window.addEventListener("hashchange", openTarget);
   window.addEventListener("beforeprint", showAll);
   document.addEventListener("click", function (event) {

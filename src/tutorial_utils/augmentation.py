@@ -3,8 +3,8 @@
 Forces of ethanol are learnt from n geometries. A rung of the ladder is one message-passing network; it shares
 its weights between atoms, knows the elements and has a cutoff. From one rung to the next one thing changes:
 
-* `COORDINATES`: an edge carries its distance and direction; a force is three plain outputs. Not equivariant: the
-  symmetry has to be learnt.
+* `COORDINATES`: an edge carries its distance and direction; a force is three plain outputs. Not equivariant:
+  the symmetry has to be learnt.
 * `ARROWS`: the same edges; a force is a weighted sum of directions. Not equivariant, since the weights still
   depend on directions.
 * `INVARIANT`: an edge carries its distance alone; a force is a weighted sum of directions. Equivariant by

@@ -125,14 +125,22 @@ def _lighten(app: Any, exception: Exception | None) -> None:
 
 
 def _name_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give a page its description."""
-    text = " ".join(BeautifulSoup(context.get("body", ""), "html.parser").stripped_strings)
-    words = re.sub(r"\s+", " ", text)[:160].rsplit(" ", 1)[0]
-    tags = {"name": "description", "property": "og:description"}
-    for kind, name in tags.items():
-        context["metatags"] = context.get("metatags", "") + (
-            f'<meta {kind}="{name}" content="{html.escape(words)}">'
-        )
+    """Give a page its description, and what a link to it shows elsewhere."""
+    body, title = BeautifulSoup(context.get("body", ""), "html.parser"), context.get("title", "")
+    for part in body(["script", "h1"]):
+        part.decompose()
+    words = re.sub(r"\s+", " ", " ".join(body.stripped_strings))[:200].rsplit(" ", 1)[0]
+    tags = [("name", "description", words), ("property", "og:description", words)]
+    tags += [("property", "og:title", BeautifulSoup(title, "html.parser").get_text())]
+    tags += [("property", "og:type", "website")]
+    # a picture needs a whole address, which is known once the repository's is
+    repository = app.config.html_theme_options.get("repository_url", "")
+    if found := re.fullmatch(r"https://github\.com/([^/]+)/([^/]+)", repository or ""):
+        picture = f"https://{found[1]}.github.io/{found[2]}/_static/social.png"
+        tags += [("property", "og:image", picture), ("name", "twitter:card", "summary_large_image")]
+    context["metatags"] = context.get("metatags", "") + "".join(
+        f'<meta {kind}="{name}" content="{html.escape(value)}">' for kind, name, value in tags
+    )
 
 
 def _dress_page(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

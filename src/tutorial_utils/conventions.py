@@ -18,13 +18,16 @@ quantum chemists other programs (PySCF) write l = 1 as x, y, z and l >= 2 as m =
 """
 
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from ase import units
-from e3nn import o3
 from jaxtyping import Float
-from torch import Tensor
+
+if TYPE_CHECKING:  # one function needs it, and it takes seconds
+    from torch import Tensor
+
+from tutorial_utils.arguments import explain
 
 UNITS = MappingProxyType(
     {
@@ -69,7 +72,7 @@ def strained(rows: Float[np.ndarray, "n 3"], strain: Float[np.ndarray, "3 3"]) -
     return rows @ (np.eye(3) + strain).T
 
 
-def quantum_chemistry_to_e3nn(l: int) -> Float[Tensor, "2*l+1 2*l+1"]:
+def quantum_chemistry_to_e3nn(l: int) -> "Tensor":
     """Return the matrix that turns components of degree l from quantum chemists' order to e3nn's.
 
     * e3nn's harmonics are the chemists' with the axes renamed, Y_m(x, y, z) = S_m(z, x, y):
@@ -82,14 +85,20 @@ def quantum_chemistry_to_e3nn(l: int) -> Float[Tensor, "2*l+1 2*l+1"]:
         l: degree.
 
     Returns:
-        Q in torch's default dtype; for components in rows, ``c @ Q.T``.
+        Q, (2l+1, 2l+1), in torch's default dtype; for components in rows, ``c @ Q.T``.
 
     Raises:
         ValueError: for a negative degree.
     """
+    import torch
+    from e3nn import o3
+
     if l < 0:
         raise ValueError(f"l: expected a degree of 0 or more, got {l}")
     if l < 2:
         return torch.eye(2 * l + 1)
     P = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.get_default_dtype())
     return o3.Irrep(l, 1).D_from_matrix(P)
+
+
+explain(globals())

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor, nn
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.symmetry import Law
 
 
@@ -365,3 +366,6 @@ def _check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if value != int(value) or value < 1:
             raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
+
+
+explain(globals())

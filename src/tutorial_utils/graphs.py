@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 
 FIELDS = ("pos", "atomic_numbers", "edge_index", "edge_shift", "cell", "pbc")
 # Closer than this, in Å, two atoms are at one point: the direction between them has no meaning.
@@ -63,9 +64,10 @@ def to_graph(
     Raises:
         ValueError: for a cutoff that is no positive number, no atoms, positions that are not
             finite, two atoms at one point, a cell without volume along its periodic directions,
-            or a target whose name or shape does not fit.
+            magnetic moments that tell atoms of one element apart, or a target whose name or shape does not
+            fit.
     """
-    atoms = structures.plain(atoms)
+    atoms = structures.plain(atoms, refuses=["magnetic_order"])
     if not isinstance(cutoff, Real) or not np.isfinite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff: expected a positive number in Å, got {cutoff!r}")
     centre, neighbour, shift = _neighbours(atoms, float(cutoff))
@@ -92,7 +94,7 @@ class NotAGraph(ValueError):
 
 
 class Edges(NamedTuple):
-    """The edges of a graph that are shorter than a cutoff, in the order of the graph.
+    """Edges of a graph, in its order, and what is measured along them.
 
     ``edge_index`` as in the graph, ``vectors`` (Å) from the centre to its neighbour, ``lengths`` (Å).
     """
@@ -116,10 +118,17 @@ def within(graph: Data, cutoff: float) -> Edges:
         ValueError: for a graph that was made with a shorter cutoff, or no graph.
     """
     check_cutoff(graph, cutoff)
+    edges = measure(graph)
+    near = edges.lengths < cutoff
+    if near.all():  # as a rule: nothing to copy
+        return edges
+    return Edges(edges.edge_index[:, near], edges.vectors[near], edges.lengths[near])
+
+
+def measure(graph: Data) -> Edges:
+    """Give all edges of a graph of `to_graph`, or of a batch, however long."""
     vectors = edge_vectors(graph)
-    lengths = vectors.norm(dim=-1)
-    near = lengths < cutoff
-    return Edges(graph.edge_index[:, near], vectors[near], lengths[near])
+    return Edges(graph.edge_index, vectors, vectors.norm(dim=-1))
 
 
 def check_cutoff(graph: Data, cutoff: float) -> None:
@@ -312,3 +321,6 @@ def _per_atom(name: str, value: Tensor, atoms: int) -> Tensor:
             "one row an atom; a value of the whole structure belongs in system="
         )
     return value
+
+
+explain(globals())

@@ -9,16 +9,21 @@ velocities, arrays, info kept, and used where a function says so
 constraints, calculator  dropped: positions are set as given, and forces are the physical ones
 subclasses of ``Atoms``  become a plain ``Atoms`` with the same content
 own masses               kept; a function whose result depends on them uses them or refuses them
-initial magnetic moments kept; likewise
-initial charges          kept; likewise
+initial magnetic moments kept; likewise. A graph refuses them where they tell atoms of one element apart,
+                         as in an antiferromagnet: it would lose their order. Where all of an element are
+                         alike, as ``ase.build.bulk("Fe")`` sets them, they say no more than the element
+initial charges          kept; likewise; a graph leaves them out
 partial occupancy        refused: an atom that is there with a probability belongs in the alloy functions
 ======================== ==========================================================================
 
 A function refuses what would change its result but what it cannot use, by naming it in ``refuses``.
+Force constants use moments and charges: the supercells that they hand to ``forces`` carry them, and no
+operation exchanges atoms that differ in them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
@@ -26,6 +31,10 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_masses
 from jaxtyping import Float
 
+from tutorial_utils.arguments import explain
+
+Own = Literal["masses", "magnetic_moments", "magnetic_order", "charges"]
+SAME_MOMENT = 0.5  # μ_B; moments that differ by less are alike, as they are about in a ferromagnet
 FARTHEST = 1e9  # Å; beyond, double precision does not know the distance of two atoms to 1e-6 Å
 
 
@@ -46,8 +55,16 @@ def _zeros(atoms: Atoms) -> np.ndarray:
     return np.zeros(len(atoms))
 
 
+def _ordered(atoms: Atoms) -> np.ndarray:
+    """Return the atoms whose magnetic moment is another than that of the first atom of their element."""
+    moments = atoms.get_initial_magnetic_moments().reshape(len(atoms), -1)
+    first = np.unique(atoms.numbers, return_index=True, return_inverse=True)
+    apart = moments - moments[first[1]][first[2].reshape(-1)]
+    return np.flatnonzero(np.linalg.norm(apart, axis=1) > SAME_MOMENT)
+
+
 # name -> (which atoms carry one of their own, what to do where a function cannot use it)
-PROPERTIES: Mapping[str, tuple[Callable[[Atoms], np.ndarray], str]] = MappingProxyType(
+PROPERTIES: Mapping[Own, tuple[Callable[[Atoms], np.ndarray], str]] = MappingProxyType(
     {
         "masses": (
             _own("masses", lambda atoms: atomic_masses[atoms.numbers]),
@@ -57,6 +74,10 @@ PROPERTIES: Mapping[str, tuple[Callable[[Atoms], np.ndarray], str]] = MappingPro
             _own("initial_magmoms", _zeros),
             "set_initial_magnetic_moments(None) leaves them out, where they do not matter",
         ),
+        "magnetic_order": (
+            _ordered,
+            'give the moments to the graph as atom={"moments": ...}, then set_initial_magnetic_moments(None)',
+        ),
         "charges": (
             _own("initial_charges", _zeros),
             "set_initial_charges(None) leaves them out, where they do not matter",
@@ -65,14 +86,13 @@ PROPERTIES: Mapping[str, tuple[Callable[[Atoms], np.ndarray], str]] = MappingPro
 )
 
 
-def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[str] = ()) -> Atoms:
+def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[Own] = ()) -> Atoms:
     """Return a plain copy of a structure, once it is known to make sense; see this module's table.
 
     Args:
         atoms: molecule, slab or crystal, or a subclass of ``ase.Atoms``.
         argument: what the caller calls it; errors begin with this name.
-        refuses: those of ``"masses"``, ``"magnetic_moments"``, ``"charges"`` that would change the
-            caller's result, but that it cannot use.
+        refuses: those of `PROPERTIES` that would change the caller's result, but that it cannot use.
 
     Returns:
         An ``ase.Atoms`` without constraints and calculator, with all else.
@@ -97,14 +117,14 @@ def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[str] = ())
         if len(owners := find(atoms)):
             raise ValueError(
                 f"{argument}: this function cannot use {name.replace('_', ' ')} other than the standard "
-                f"ones, as those of {_named(atoms, owners)} do; {cure}"
+                f"one, as {_named(atoms, owners)} has; {cure}"
             )
     copy = Atoms(cell=atoms.cell[:], pbc=atoms.pbc, info=dict(atoms.info))
     copy.arrays = {name: array.copy() for name, array in atoms.arrays.items()}
     return copy
 
 
-def has_own(atoms: Atoms, name: str) -> bool:
+def has_own(atoms: Atoms, name: Own) -> bool:
     """Tell whether any atom has ``"masses"``, ``"magnetic_moments"`` or ``"charges"`` of its own."""
     return len(PROPERTIES[name][0](atoms)) > 0
 
@@ -128,13 +148,19 @@ def physical_forces(atoms: Atoms, *, argument: str = "atoms") -> Float[np.ndarra
         ValueError: where there is no calculator, it has no forces, or they are not finite.
     """
     forces = _asked(atoms, "forces", argument, lambda: atoms.get_forces(apply_constraint=False))
-    forces = np.asarray(forces, dtype=float)
-    if forces.shape != (len(atoms), 3) or not np.isfinite(forces).all():
+    return check_forces(forces, len(atoms), argument=argument)
+
+
+def check_forces(forces: object, atoms: int, *, argument: str = "forces") -> Float[np.ndarray, "atoms 3"]:
+    """Return forces that somebody else computed, once they are known to be finite and one an atom."""
+    found = np.asarray(forces)
+    finite = found.dtype.kind in "fiu" and np.isfinite(found).all()
+    if found.shape != (atoms, 3) or not finite:
         raise ValueError(
-            f"{argument}: expected finite forces ({len(atoms)}, 3) in eV/Å, got the shape {forces.shape}"
-            + ("" if np.isfinite(forces).all() else " with values that are not finite")
+            f"{argument}: expected finite forces ({atoms}, 3) in eV/Å, got the shape {found.shape}"
+            + ("" if finite else " with values that are not finite")
         )
-    return forces
+    return found.astype(float)
 
 
 def energy(atoms: Atoms, *, argument: str = "atoms") -> float:
@@ -199,3 +225,6 @@ def _check_occupancy(atoms: Atoms, argument: str) -> None:
 def _named(atoms: Atoms, numbers: np.ndarray) -> str:
     names = [f"{atoms.symbols[n]} {n}" for n in numbers[:3]]
     return ", ".join(names) + (" …" if len(numbers) > 3 else "")
+
+
+explain(globals())

@@ -6,10 +6,14 @@ traceless part of the polarizability as the five components of an l = 2 (Å³, a
 All models learn from the same graphs by the same rule. What a least-squares sum over elements says about the
 mean polarizability is taken off before and put back after, for all of them: nobody has to learn counting.
 Models are tested on molecules they have never seen, and on a new geometry of those that they have.
+
+Two comparisons are fair, each in its own way, and both are made: all networks on graphs have the same 32
+scalars (`EQUAL_SCALARS`), or all have as many weights as the last rung, within 2 % (`EQUAL_WEIGHTS`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,20 +34,22 @@ ELEMENTS = ("H", "C", "N", "O", "S")
 IRREPS = o3.Irreps("1o+0e+2e")
 TARGETS = ("dipole", "mean polarizability", "anisotropy")
 CUTOFF = 4.0  # Å
+NEIGHBOURS = 4.0  # the sum of squared envelopes about an atom, averaged over the data set
 LARGEST = 14  # atoms
 TEST = 16  # molecules; the others are there to train on
 BATCH, STEPS = 8, 500
 RATES = ((2e-2, 0.6), (5e-3, 0.25), (1.25e-3, 0.15))  # of learning, and the share of steps for each
 MEAN, COUNTING = "mean", "sum over elements"
 COORDINATES, INVARIANT, CHARGES = "coordinates", "invariant head", "charges x positions"
-VECTORS, TENSORS, HEAVY = "equivariant, l ≤ 1", "equivariant, l ≤ 2", "charges x positions, wide"
+VECTORS, TENSORS, FULL = "equivariant, l ≤ 1", "equivariant, l ≤ 2", "equivariant, l ≤ 2, uvw"
 BASELINES, NETWORKS = (MEAN, COUNTING), (COORDINATES, INVARIANT, CHARGES, VECTORS, TENSORS)
-HIDDEN = {  # the same 32 scalars; only the last one has more, and as many weights as l ≤ 2
-    INVARIANT: "32x0e",
-    CHARGES: "32x0e",
-    VECTORS: "32x0e+16x1o",
-    TENSORS: "32x0e+16x1o+8x2e",
-    HEAVY: "56x0e",
+EQUAL_SCALARS, EQUAL_WEIGHTS = "equal scalars", "equal weights"
+HIDDEN = {
+    INVARIANT: {EQUAL_SCALARS: "32x0e", EQUAL_WEIGHTS: "56x0e"},
+    CHARGES: {EQUAL_SCALARS: "32x0e", EQUAL_WEIGHTS: "56x0e"},
+    VECTORS: {EQUAL_SCALARS: "32x0e+16x1o", EQUAL_WEIGHTS: "39x0e+20x1o"},
+    TENSORS: dict.fromkeys((EQUAL_SCALARS, EQUAL_WEIGHTS), "32x0e+16x1o+8x2e"),
+    FULL: {EQUAL_SCALARS: "32x0e+16x1o+8x2e"},  # ten times the weights, in its radial networks
 }
 
 
@@ -52,7 +58,7 @@ class Coordinates(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.mlp = perceptron(LARGEST * (3 + len(ELEMENTS)), IRREPS.dim, hidden=(128, 128))
+        self.mlp = perceptron(LARGEST * (3 + len(ELEMENTS)), IRREPS.dim, hidden=(104, 104))
 
     def forward(self, graph: Batch) -> Float[Tensor, "graphs 9"]:
         """Predict the nine targets."""
@@ -71,7 +77,7 @@ class ChargesTimesPositions(nn.Module):
 
     def __init__(self, hidden: str):
         super().__init__()
-        self.network = EquivariantNetwork(ELEMENTS, "3x0e", irreps_hidden=hidden, per="atom", cutoff=CUTOFF)
+        self.network = _network("3x0e", hidden, per="atom")
 
     def forward(self, graph: Batch) -> Float[Tensor, "graphs 9"]:
         """Predict the nine targets."""
@@ -89,7 +95,7 @@ class Vectors(nn.Module):
         super().__init__()
         self.vectors = o3.Irreps([(vectors, "1o")])
         out = o3.Irreps("1o+0e") + self.vectors
-        self.network = EquivariantNetwork(ELEMENTS, out, irreps_hidden=hidden, per="atom", cutoff=CUTOFF)
+        self.network = _network(out, hidden, per="atom")
         self.product = o3.FullyConnectedTensorProduct(self.vectors, self.vectors, "2e")
 
     def forward(self, graph: Batch) -> Float[Tensor, "graphs 9"]:
@@ -98,23 +104,45 @@ class Vectors(nn.Module):
         return total(torch.cat([direct, self.product(v, v)], dim=1), graph)
 
 
-def build(model: str) -> nn.Module:
-    """Build one of `NETWORKS` (or `HEAVY`) with random weights; it maps a batch to (graphs, 9).
+def full_product(
+    irreps_in: o3.Irreps, irreps_edge: o3.Irreps, wanted: o3.Irreps
+) -> o3.FullyConnectedTensorProduct:
+    """Mix all channels on every edge (``uvw``), where the network would mix them once an atom."""
+    outside = {"internal_weights": False, "shared_weights": False}
+    return o3.FullyConnectedTensorProduct(irreps_in, irreps_edge, wanted, **outside)
+
+
+def _network(out: str | o3.Irreps, hidden: str, **options: Any) -> EquivariantNetwork:
+    return EquivariantNetwork(
+        ELEMENTS, out, irreps_hidden=hidden, cutoff=CUTOFF, neighbours=NEIGHBOURS, **options
+    )
+
+
+def build(model: str, *, equal: str = EQUAL_SCALARS) -> nn.Module:
+    """Build one of `NETWORKS` (or `FULL`) with random weights; it maps a batch to (graphs, 9).
+
+    Args:
+        model: its name.
+        equal: what it shares with the last rung, `EQUAL_SCALARS` or `EQUAL_WEIGHTS`; coordinates have no
+            scalars, and always as many weights.
 
     Raises:
-        ValueError: for an unknown model.
+        ValueError: for an unknown model, or one that there is not in this size.
     """
     if model == COORDINATES:
         return Coordinates()
-    if model in (CHARGES, HEAVY):
-        return ChargesTimesPositions(HIDDEN[model])
+    if model not in HIDDEN:
+        raise ValueError(f"model: expected one of {(*NETWORKS, FULL)}, got {model!r}")
+    if equal not in HIDDEN[model]:
+        raise ValueError(f"equal: expected one of {tuple(HIDDEN[model])} for {model!r}, got {equal!r}")
+    hidden = HIDDEN[model][equal]
+    if model == CHARGES:
+        return ChargesTimesPositions(hidden)
     if model == VECTORS:
-        return Vectors(HIDDEN[model])
-    if model in (INVARIANT, TENSORS):
-        # "invariant head": nine scalars, taken for the nine components
-        out = f"{IRREPS.dim}x0e" if model == INVARIANT else IRREPS
-        return EquivariantNetwork(ELEMENTS, out, irreps_hidden=HIDDEN[model], cutoff=CUTOFF)
-    raise ValueError(f"model: expected one of {(*NETWORKS, HEAVY)}, got {model!r}")
+        return Vectors(hidden)
+    if model == INVARIANT:
+        return _network(f"{IRREPS.dim}x0e", hidden)  # nine scalars, taken for the nine components
+    return _network(IRREPS, hidden, product=full_product if model == FULL else None)
 
 
 @dataclass(frozen=True)
@@ -203,20 +231,23 @@ class Predictor:
         return self.network(graph) * self.counting.spread + self.counting(graph)
 
 
-def train(model: str, parts: Split, *, seed: int, steps: int = STEPS) -> Predictor:
+def train(
+    model: str, parts: Split, *, seed: int, steps: int = STEPS, equal: str = EQUAL_SCALARS
+) -> Predictor:
     """Train a model by the rule that is the same for all: so many steps of Adam, with `RATES` of learning.
 
     The loss adds up the mean lengths of the errors of dipole, trace and traceless part, each in units of its
     spread: it follows the errors that are reported, and no rotation changes it.
 
     Args:
-        model: one of `NETWORKS`, or `HEAVY`.
+        model: one of `NETWORKS`, or `FULL`.
         parts: from `split`.
         seed: of initial weights and batches.
         steps: of Adam.
+        equal: see `build`.
     """
     torch.manual_seed(seed)
-    network, counting = build(model), Counting(parts.train)
+    network, counting = build(model, equal=equal), Counting(parts.train)
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
         difference = network(batch) - (batch.y - counting(batch)) / counting.spread
@@ -261,9 +292,9 @@ def errors(predict, some: Sequence[Data]) -> dict[str, float]:
     }
 
 
-def weights(model: str) -> int:
+def weights(model: str, *, equal: str = EQUAL_SCALARS) -> int:
     """Count the trainable numbers of a model."""
-    return 0 if model in BASELINES else sum(p.numel() for p in build(model).parameters())
+    return 0 if model in BASELINES else sum(p.numel() for p in build(model, equal=equal).parameters())
 
 
 def one_hot(numbers: Tensor) -> Float[Tensor, "atoms elements"]:

@@ -18,6 +18,7 @@ from torch_geometric.data import Batch, Data
 from torch_geometric.loader import DataLoader
 from tqdm import tqdm
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.graphs import follow
 
 Loss = Callable[[Any, Batch], Tensor]  # of a model and a batch
@@ -197,6 +198,8 @@ def _train_epoch(
     for batch in (follow(batch, model) for batch in batches):
         schedule.optimizer.zero_grad()
         value = loss(model, batch)
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise ValueError(f"loss: expected a function that returns one number as a tensor, got {value!r}")
         if not torch.isfinite(value):
             raise FloatingPointError(
                 f"the loss became {value.item()}: try a smaller learning_rate, "
@@ -262,3 +265,6 @@ def _somebody_watches() -> bool:
     if kernel is None:
         return sys.stderr.isatty()
     return getattr(kernel, "_allow_stdin", True)  # nbclient and nbval forbid questions to the user
+
+
+explain(globals())

@@ -32,6 +32,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+def unfold(page: Page) -> None:
+    """Open every hint, every solution and every section, uncover every answer."""
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate("document.querySelectorAll('.cell_output[hidden]').forEach(o => o.reveal())")
+
+
 @dataclass
 class Visit:
     """A page that has been opened.

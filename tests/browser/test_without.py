@@ -1,7 +1,7 @@
 """The book where something is missing: a server, WebGL, a script, a mouse."""
 
 import pytest
-from conftest import BOOK, PAGES, open_page
+from conftest import BOOK, PAGES, open_page, unfold
 from painted import differing, picture
 from playwright.sync_api import Browser, Page, expect
 
@@ -16,7 +16,7 @@ def with_structures() -> list[str]:
 def test_a_page_opens_from_a_folder(browser: Browser, path):
     visit = open_page(browser, BOOK.as_uri() + "/", path)
     page = visit.page
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    unfold(page)
     for place in page.locator(".course-plotly, [data-structure]").all()[:3]:
         place.scroll_into_view_if_needed()
         expect(place).to_have_attribute("data-drawn", "yes", timeout=120_000)
@@ -80,7 +80,7 @@ def test_a_finger_that_starts_on_a_figure_scrolls_the_page(browser: Browser, add
     page = context.new_page()
     for session in (SESSIONS[0], SESSIONS[3]):
         page.goto(address + session)
-        page.evaluate("document.querySelectorAll('.cell_output[hidden]').forEach(o => o.reveal())")
+        unfold(page)
         figure = page.locator(".course-plotly:visible").first
         figure.scroll_into_view_if_needed()
         expect(figure).to_have_attribute("data-drawn", "yes", timeout=120_000)

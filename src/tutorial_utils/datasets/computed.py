@@ -83,19 +83,75 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/augmentation.py",
         file="augmentation.json",
-        sha256="ba9f4e1cf2f2f7c49f4fc5f97ff8679e8b56cd73c915fb3f195d51b0259d2bea",
+        sha256="fe4bf0be2cba0d673d0dc3117c0f0bc01cbb53cbfd7fc02427fc64118d88d742",
+    ),
+    Card(
+        name="lj13",
+        what=(
+            "5120 configurations of 13 Lennard-Jones particles in a harmonic trap, at kT equal to the depth "
+            "of the well: 1024 Metropolis chains, 5 samples of each in a row, 160 sweeps apart. Unit: "
+            "10⁻⁴ of the distance at the bottom of the well."
+        ),
+        units={"coordinates": "10⁻⁴"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/lj13.py",
+        file="lj13.npz",
+        sha256="2ce419d540672ca05e65491a1efc25805b1efb46f8574532d4a2a38fdf63c0cd",
+        reference="https://arxiv.org/abs/2006.02425",
+    ),
+    Card(
+        name="hydrogens",
+        what=(
+            "Densities on the sphere of degree lmax for the direction of a lost hydrogen, on molecules_hf "
+            "dealt into five parts by molecule, each part the test once. nll: mean of -log p per solid angle "
+            "on the test; angle: median error of the most probable direction where one hydrogen is missing."
+        ),
+        units={"lmax": "", "fold": "", "seed": "", "nll": "nats", "angle": "°"},
+        licence=DATA_LICENCE,
+        made_by="reference_data/hydrogens.py",
+        file="hydrogens.json",
+        sha256="a5609463f1f45e08c9c74489832d7e783b0e6bdc8d491d834a64941800d7640b",
+        reference="https://arxiv.org/abs/2311.16199",
+    ),
+    Card(
+        name="flow_matching",
+        what=(
+            "Flow matching on lj13 by model, processor time of training and seed. W1: distance of the "
+            "energies from those of the Markov chain; in_range: fraction of samples with energies within "
+            "those of the chain; detour: length of a path over its straight line; ess: effective sample size "
+            "of 128 samples over their number, not computed for the transformer; violation: relative error "
+            "of the velocity under rotations and reflections."
+        ),
+        units={
+            "model": "",
+            "seconds": "s",
+            "seed": "",
+            "steps": "",
+            "loss": "",
+            "W1": "kT",
+            "in_range": "",
+            "detour": "",
+            "ess": "",
+            "violation": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/flow_matching.py",
+        file="flow_matching.json",
+        gaps=frozenset({"ess"}),
+        sha256="d1f95f47f6cd24c5bdd93bb4e2632689972f3d78edbb682cd246a2d9110f5775",
+        reference="https://arxiv.org/abs/2306.15030",
     ),
     Card(
         name="convolution_speed",
         what=(
-            "Time of a training step a graph, one thread: the 2021-style network as shipped turned into the "
-            "course's in three steps (network), by batch size (float32, float64), kind of product, and lmax."
+            "Time of a training step a graph, one thread: a 2021-style network turned into the course's, "
+            "one change at a time (network), by batch size (float32, float64), kind of product, and lmax."
         ),
         units={"series": "", "setting": "", "milliseconds": "ms", "machine": "", "date": ""},
         licence=DATA_LICENCE,
         made_by="benchmarks/convolution.py",
         file="convolution_speed.json",
-        sha256="f196de8862b0a610046fb430e51271da6272bb0ccf077d9462cf11ab5e2b417f",
+        sha256="66296a2184ebc477c5c0ee6a3ecc106b4f71fb5b6a67fd3481ebf6388e49c419",
     ),
     Card(
         name="descriptor_speed",
@@ -140,10 +196,12 @@ CARDS = (
         name="tensor_ladder",
         what=(
             "Errors of the models of session 3 for dipoles and polarizabilities, by number of training "
-            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published."
+            "molecules and seed, on new molecules, on new geometries of known ones, and on qm7x_published. "
+            "Networks have as many scalars, or as many weights, as the last of them."
         ),
         units={
             "model": "",
+            "equal": "",
             "molecules": "",
             "seed": "",
             "test": "",
@@ -153,7 +211,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/tensor_ladder.py",
         file="tensor_ladder.json",
-        sha256="c9c47a869315daade7840e8f509326639e13c14614863851e933436c888c0762",
+        sha256="b2c04b6cd26924c5d1f105376fa8a207001d9a5b0173d80e7b3bf1444590d185",
     ),
     Card(
         name="alloys_eam",
@@ -222,11 +280,33 @@ CARDS = (
         reference="https://doi.org/10.1103/PhysRevB.69.144113",
     ),
     Card(
+        name="phase_rivals",
+        what=(
+            "What OVITO 3.17.2 calls the atoms of the bulk metals in `phases`: common neighbour analysis "
+            "with an adaptive cutoff, and polyhedral template matching with six limits of the RMSD. Shares "
+            "of the atoms of each frame."
+        ),
+        units={
+            "frame": "",
+            "method": "",
+            "cutoff": "",
+            "fcc": "",
+            "hcp": "",
+            "bcc": "",
+            "other": "",
+        },
+        licence=DATA_LICENCE,
+        made_by="reference_data/phase_rivals.py",
+        file="phase_rivals.json",
+        sha256="413fe972e8a66e26c2ad105e0bf88ccdf3a08ea606f778a140f4dfd5e1259d64",
+        reference="https://doi.org/10.1088/0965-0393/18/1/015012",
+    ),
+    Card(
         name="recovery",
         what=(
             "Geometry recovered from power spectrum and bispectrum by least squares: of 64 starts for each "
-            "environment, how many end right, wrong with the same invariants, or stuck. Fifty random "
-            "environments, a map over l_max and number of radial functions, symmetric sites."
+            "environment (16 in the map), how many end right, wrong with the same invariants, or stuck. "
+            "Fifty random environments, a map over l_max and number of radial functions, symmetric sites."
         ),
         units={
             "experiment": "",
@@ -246,7 +326,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/recovery.py",
         file="recovery.json",
-        sha256="6d0bf53889816a1d4eea83e47408f8f5429ca27ac2b3ce748dc55ba20859673d",
+        sha256="8ccdaaeb236185f504bbaf43d796f96ae77edcb9edaf81e146120b3130077ce0",
     ),
     Card(
         name="ethanol_pbe0",

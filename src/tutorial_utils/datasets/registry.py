@@ -1,9 +1,21 @@
 """The registry: all cards, by name."""
 
-from tutorial_utils.datasets import computed, computed_densities, computed_phonons, published
+from tutorial_utils.datasets import (
+    computed,
+    computed_densities,
+    computed_phonons,
+    computed_scaling,
+    published,
+)
 from tutorial_utils.datasets.cards import Card
 
-_CARDS = (*computed.CARDS, *computed_densities.CARDS, *computed_phonons.CARDS, *published.CARDS)
+_CARDS = (
+    *computed.CARDS,
+    *computed_densities.CARDS,
+    *computed_phonons.CARDS,
+    *computed_scaling.CARDS,
+    *published.CARDS,
+)
 
 
 def names() -> tuple[str, ...]:

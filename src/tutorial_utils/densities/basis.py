@@ -18,6 +18,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
+from tutorial_utils import groups
+
 
 @dataclass(frozen=True, repr=False)
 class Basis:
@@ -106,7 +108,7 @@ def rotate(
     coefficients: Float[Tensor, "... dim"], irreps: o3.Irreps, R: Float[Tensor, "... 3 3"]
 ) -> Float[Tensor, "... dim"]:
     """Return D(R) c for many coefficients and many orthogonal R; each D is made once for all its blocks."""
-    D = {ir: ir.D_from_matrix(R) for _, ir in irreps}
+    D = {ir: groups.D(str(ir), R) for _, ir in irreps}
     blocks = torch.split(coefficients, [mul * ir.dim for mul, ir in irreps], -1)
     parts = [
         torch.einsum("...ij,...nj->...ni", D[ir], block.unflatten(-1, (mul, ir.dim))).flatten(-2)

@@ -9,8 +9,10 @@ from ase import Atoms
 from ase.io.cube import write_cube as ase_write_cube
 from torch import Tensor
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.conventions import BOHR
 from tutorial_utils.densities.density import Density
+from tutorial_utils.structures import plain
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Box:
 
 def box(atoms: Atoms, *, spacing: float = 0.2, margin: float = 3.0) -> Box:
     """Return a regular grid that reaches `margin` beyond the atoms on every side; both in Å."""
+    atoms = plain(atoms)
     if spacing <= 0 or margin <= 0:
         raise ValueError(f"spacing, margin: expected positive lengths in Å, got {spacing} and {margin}")
     origin = atoms.positions.min(axis=0) - margin
@@ -57,3 +60,6 @@ def write_cube(path: str | Path, density: Density, *, spacing: float = 0.2, marg
     framed.set_cell(np.diag(grid.spacing * np.array(grid.shape)))
     with open(path, "w", encoding="ascii") as file:
         ase_write_cube(file, framed, data=values, origin=grid.origin, comment="electron density, e/bohr^3")
+
+
+explain(globals())

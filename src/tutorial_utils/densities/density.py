@@ -7,6 +7,7 @@ and a leading axis of the coefficients makes many densities of one structure at 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from ase import Atoms
 from e3nn import o3
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from tutorial_utils import structures
+from tutorial_utils import structures, symmetry
 from tutorial_utils.conventions import BOHR, HARTREE
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.densities.basis import WATER, Basis, norms, rotate, tensor
@@ -101,6 +102,7 @@ class Density:
 
         That of a function is rˡ Y_lm times a function of r again: (2π N / a) F_l(a r²), with Boys' F_l.
         """
+        points = points if points.is_floating_point() else points.to(self.coefficients)
         places = torch.tensor(self.atoms.positions).to(points)
         charges = torch.tensor(self.atoms.numbers).to(points)
         nuclei = (charges * BOHR / torch.cdist(points, places)).sum(-1)
@@ -111,14 +113,11 @@ class Density:
         kept = torch.cat([torch.full((mul * ir.dim,), ir.l <= lmax) for mul, ir in self.irreps])
         return self.with_coefficients(self.coefficients * kept)
 
-    def rotated(self, R: Float[Tensor, "3 3"]) -> "Density":
+    def rotated(self, R: Float[Tensor, "3 3"] | Float[np.ndarray, "3 3"]) -> "Density":
         """Return the density of the structure turned about the origin by an orthogonal R: c -> D(R) c."""
-        R = torch.as_tensor(R).to(self.coefficients)
-        if R.shape != (3, 3) or not torch.allclose(R @ R.T, torch.eye(3).to(R), atol=1e-5):
-            raise ValueError(f"R: expected an orthogonal matrix (3, 3), got {R.tolist()}")
-        turned = self.atoms.copy()
-        turned.positions = self.atoms.positions @ R.numpy().T
-        return Density(turned, rotate(self.coefficients, self.irreps, R), self.basis)
+        turned = symmetry.rotate(self.atoms, np.asarray(R))
+        turns = torch.as_tensor(R).to(self.coefficients)
+        return Density(turned, rotate(self.coefficients, self.irreps, turns), self.basis)
 
     def with_coefficients(self, coefficients: Float[Tensor, "... functions"]) -> "Density":
         """Return another density of the same structure in the same basis."""
@@ -189,9 +188,14 @@ def check_cluster(atoms: Atoms) -> None:
 
 
 def error(density: Density, reference: Density, grid: Grid) -> Float[Tensor, "..."]:
-    """Return ε = ∫ |ρ - ρ_ref| / N_e, in %; N_e are the electrons of the neutral structure."""
+    """Return ε = ∫ |ρ - ρ_ref| / N_e, in %; N_e are the `electrons` of the structure."""
     difference = (density - reference).evaluate(grid.points).abs() @ grid.weights
-    return 100 * difference / float(reference.atoms.numbers.sum())
+    return 100 * difference / electrons(reference.atoms)
+
+
+def electrons(atoms: Atoms) -> float:
+    """Return how many electrons a structure has, from its atomic numbers and initial charges (e)."""
+    return float(atoms.numbers.sum() - atoms.get_initial_charges().sum())
 
 
 def load_density(dataset: Dataset, n: int, name: str = "coefficients") -> Density:

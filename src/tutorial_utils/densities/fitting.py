@@ -21,6 +21,7 @@ from scipy.linalg import block_diag, cholesky, solve_triangular
 from torch import Tensor
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 from tutorial_utils.conventions import BOHR, quantum_chemistry_to_e3nn
 from tutorial_utils.densities.basis import WATER, Basis
 from tutorial_utils.densities.density import Density, Grid, check_cluster
@@ -260,3 +261,6 @@ def becke_grid(atoms: Atoms, level: int = 1) -> Grid:
     grids.level = level
     grids.build()
     return Grid(torch.tensor(grids.coords) * BOHR, torch.tensor(grids.weights) * BOHR**3)
+
+
+explain(globals())

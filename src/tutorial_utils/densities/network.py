@@ -15,17 +15,17 @@ from pathlib import Path
 
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers as number_of
-from ase.data import chemical_symbols
 from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import graphs, structures, training
+from tutorial_utils.arguments import explain
 from tutorial_utils.densities.baselines import ConstantAtoms, by_element
 from tutorial_utils.densities.basis import WATER, Basis, tensor
-from tutorial_utils.densities.density import Density
+from tutorial_utils.densities.density import Density, electrons
+from tutorial_utils.elements import row_of_element, rows
 from tutorial_utils.nn.network import Layer, RadialBasis, envelope
 
 HIDDEN, LAST = "24x0e+12x1o+8x2e+4x3o", "24x0e+12x1o+8x2e+4x3o+4x4e"
@@ -150,8 +150,6 @@ class DensityNetwork(nn.Module):
     def _register_elements(self) -> None:
         """Make room for what belongs to elements: functions present, c⁰ (zero), A (orthonormal)."""
         symbols, width = list(self.basis.exponents), self.irreps_out.dim
-        row = torch.full((len(chemical_symbols),), -1)
-        row[[number_of[symbol] for symbol in symbols]] = torch.arange(len(symbols))
         present = torch.zeros(len(symbols), width, dtype=torch.bool)
         change = torch.zeros(len(symbols), width, width)
         for n, symbol in enumerate(symbols):
@@ -159,17 +157,14 @@ class DensityNetwork(nn.Module):
             change[n, present[n][:, None] & present[n]] = (
                 change_matrix(self.basis, symbol).flatten().to(change)
             )
-        self.register_buffer("row_of_element", row, persistent=False)
+        self.register_buffer("row_of_element", row_of_element(symbols), persistent=False)
         self.register_buffer("present", present, persistent=False)
         self.register_buffer("constant", torch.zeros(len(symbols), width))
         self.register_buffer("change", change)
 
     def _rows(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
         """Number the elements by their place in the basis."""
-        rows = self.row_of_element[numbers]
-        if (rows < 0).any():
-            self.basis.irreps(chemical_symbols[int(numbers[rows < 0][0])])  # raises, and says what to do
-        return rows
+        return rows(numbers, self.row_of_element)
 
 
 def pretrained() -> DensityNetwork:
@@ -210,7 +205,7 @@ def as_graph(density: Density, cutoff: float, *, metric: Tensor | None = None) -
     graph = graphs.to_graph(density.atoms, cutoff)
     dtype = graph.pos.dtype
     graph.coefficients = density.coefficients.to(dtype)
-    graph.electrons = torch.tensor([float(density.atoms.numbers.sum())], dtype=dtype)
+    graph.electrons = torch.tensor([electrons(density.atoms)], dtype=dtype)
     if metric is not None:
         graph.metric = metric.to(dtype).flatten()
     return graph
@@ -300,3 +295,6 @@ def in_blocks(
         features = (feature[edges] for feature in edge_features)
         found.append(layer(h[local], inner, *features)[place[: last - first]])
     return torch.cat(found)
+
+
+explain(globals())

@@ -1,5 +1,6 @@
 """Atomic environments as coefficients that turn with them, and the invariants made of these."""
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.descriptors.bond_order import Steinhardt, steinhardt
 from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.fourier import FourierTensor, basis_functions, harmonics, project
@@ -11,7 +12,6 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum_labels,
 )
 from tutorial_utils.descriptors.radial import (
-    OrthonormalGaussians,
     Radial,
     SphericalBessel,
     overlap,
@@ -28,7 +28,6 @@ from tutorial_utils.descriptors.smeared import (
 __all__ = [
     "FourierTensor",
     "GaussianOrbitals",
-    "OrthonormalGaussians",
     "Radial",
     "Smeared",
     "SphericalBessel",
@@ -50,3 +49,5 @@ __all__ = [
     "soap_labels",
     "steinhardt",
 ]
+
+explain(globals())

@@ -25,7 +25,7 @@ def environments(
     smooth: bool = True,
     chunk: int = CHUNK,
 ) -> Float[Tensor, "atoms elements size (lmax+1)**2"]:
-    """Return c_nlm = Σ_j f(r_j) R_n(r_j) Y_lm(r̂_j) around each atom, for each element of the neighbours.
+    """Return c_nlm = Σ_j f(r_j) R_nl(r_j) Y_lm(r̂_j) around each atom, for each element of the neighbours.
 
     * The atom itself is not among its neighbours; its own images in a crystal are.
     * An atom without neighbours has the coefficients 0.
@@ -37,7 +37,7 @@ def environments(
         radial: orthonormal radial functions; their cutoff is that of the environment.
         lmax: highest degree.
         elements: symbols of the channels, for example ``["Cu", "Au"]``; each one present has to be there.
-        smooth: f(r) is `smooth_cutoff`; False: f = 1, and a neighbour that leaves may cause a jump.
+        smooth: f(r) is `smooth_cutoff`; False: f = 1, and a neighbour that leaves causes a kink.
         chunk: how many atoms at a time.
 
     Returns:
@@ -73,15 +73,14 @@ def grouped(
     lmax: int,
     smooth: bool,
 ) -> Float[Tensor, "groups size (lmax+1)**2"]:
-    """Return Σ R_n Y_lm over each group of edges; the groups are sorted.
+    """Return Σ R_nl Y_lm over each group of edges; the groups are sorted.
 
-    Groups are padded with zeros to the length of the longest: one batched matrix product does the sum.
-    Radial functions that differ from l to l, (..., lmax+1, size) as in smeared.py, need one for each l.
+    Groups are padded with zeros to the length of the longest; one batched matrix product for each l.
     """
     r, directions = lengths_and_directions(vectors)
-    R, Y = radial(r), harmonics(directions, lmax)
+    R, Y = radial(r, lmax), harmonics(directions, lmax)
     if smooth:
-        R = R * smooth_cutoff(r, radial.cutoff).view(-1, *[1] * (R.ndim - 1))
+        R = R * smooth_cutoff(r, radial.cutoff)[:, None, None]
     counts = torch.bincount(group, minlength=groups)
     rank = torch.arange(len(group), device=group.device) - (counts.cumsum(0) - counts)[group]
     longest = int(counts.max()) if len(group) else 0
@@ -89,8 +88,6 @@ def grouped(
         values.new_zeros(groups, longest, *values.shape[1:]).index_put((group, rank), values)
         for values in (R, Y)
     ]
-    if R.ndim == 2:
-        return padded[0].mT @ padded[1]
     blocks = padded[1].split([2 * l + 1 for l in range(lmax + 1)], dim=-1)
     return torch.cat([padded[0][:, :, l].mT @ Y_l for l, Y_l in enumerate(blocks)], dim=-1)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from tutorial_utils.descriptors.radial import Radial, overlap
@@ -35,10 +35,10 @@ def project(
 ) -> Float[Tensor, "... size (lmax+1)**2"]:
     """Return the coefficients of a sum of Dirac deltas at the ends of the vectors.
 
-    * c_nlm = Σ_j w_j R_n(r_j) Y_lm(r̂_j), so that f(r) = Σ c_nlm R_n(r) Y_lm(r̂).
+    * c_nlm = Σ_j w_j R_nl(r_j) Y_lm(r̂_j), so that f(r) = Σ c_nlm R_nl(r) Y_lm(r̂).
     * They turn with the vectors by D_l, and do not change with the order of the neighbours.
     * Differentiable; vectors beyond the cutoff and padding with weight 0 add nothing.
-    * A neighbour at the centre has no direction: it adds to l = 0 alone, without gradient.
+    * A neighbour at the centre adds to l = 0 alone, as R_nl ~ r^l says: nothing jumps when one passes by.
 
     Args:
         vectors: (..., neighbours, 3) Å, from the centre to each neighbour.
@@ -53,13 +53,12 @@ def project(
         ValueError: for shapes other than these or a negative degree.
     """
     check_projection(vectors, lmax, weights)
-    r, directions = lengths_and_directions(vectors)
-    R, Y = radial(r), harmonics(directions, lmax)
+    B = basis_functions(vectors, radial, lmax)
     if weights is None:
-        return torch.einsum("...jn,...jm->...nm", R, Y)
-    if weights.ndim == r.ndim:
-        return torch.einsum("...j,...jn,...jm->...nm", weights.to(R), R, Y)
-    return torch.einsum("...jc,...jn,...jm->...cnm", weights.to(R), R, Y)
+        return B.sum(dim=-3)
+    if weights.ndim == B.ndim - 2:
+        return torch.einsum("...j,...jnm->...nm", weights.to(B), B)
+    return torch.einsum("...jc,...jnm->...cnm", weights.to(B), B)
 
 
 def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None:
@@ -79,14 +78,21 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
 def basis_functions(
     points: Float[Tensor, "... 3"], radial: Radial, lmax: int
 ) -> Float[Tensor, "... size (lmax+1)**2"]:
-    """Return the functions R_n(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
+    """Return the functions R_nl(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
     r, directions = lengths_and_directions(points)
-    return radial(r).unsqueeze(-1) * harmonics(directions, lmax).unsqueeze(-2)
+    R = radial(r, lmax)[..., degree_of_component(lmax), :].mT  # (..., size, (lmax+1)²)
+    return R * harmonics(directions, lmax).unsqueeze(-2)
+
+
+def degree_of_component(lmax: int) -> Int[Tensor, "components"]:
+    """Return 0, 1, 1, 1, 2, …: the degree l of each component (l, m)."""
+    l = torch.arange(lmax + 1)
+    return l.repeat_interleave(2 * l + 1)
 
 
 @dataclass(frozen=True)
 class FourierTensor:
-    """A function on a ball: f(r) = Σ c_nlm R_n(r) Y_lm(r̂), zero outside.
+    """A function on a ball: f(r) = Σ c_nlm R_nl(r) Y_lm(r̂), zero outside.
 
     The name is that of a class which e3nn had until 2021.
 
@@ -173,8 +179,8 @@ class FourierTensor:
 
     def with_radial(self, radial: Radial) -> "FourierTensor":
         """Return the closest function in another radial basis (another size, cutoff or kind)."""
-        S = overlap(self.radial, radial, cutoff=min(self.radial.cutoff, radial.cutoff))
-        moved = torch.einsum("...nm,nk->...km", self.coefficients, S.to(self.coefficients))
+        S = overlap(self.radial, radial, self.lmax)[degree_of_component(self.lmax)]
+        moved = torch.einsum("...nm,mnk->...km", self.coefficients, S.to(self.coefficients))
         return replace(self, coefficients=moved, radial=radial)
 
     def rotate(self, R: Float[Tensor, "3 3"]) -> "FourierTensor":
@@ -200,5 +206,5 @@ def same_basis(first: Radial, second: Radial) -> bool:
     if (first.size, first.cutoff) != (second.size, second.cutoff):
         return False
     r = torch.linspace(0.01, 1, 50, dtype=torch.float64) * first.cutoff
-    one, other = first(r), second(r)
+    one, other = first(r, 2), second(r, 2)
     return one.shape == other.shape and torch.allclose(one, other, atol=1e-9)

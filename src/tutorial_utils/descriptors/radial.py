@@ -1,14 +1,19 @@
-"""Radial functions that are orthonormal in a ball: ∫ R_n(r) R_m(r) r² dr = δ_nm from 0 to the cutoff.
+"""Radial functions that are orthonormal in a ball: ∫ R_nl(r) R_ml(r) r² dr = δ_nm from 0 to the cutoff.
 
-Times the spherical harmonics they are an orthonormal basis of functions on that ball; outside they are zero.
+Times the spherical harmonics of degree l they are an orthonormal basis of functions on that ball, smooth
+also at its centre; outside they are zero.
 """
 
-from collections.abc import Callable
-from math import pi, sqrt
+from functools import lru_cache, partial
+from itertools import pairwise
+from math import pi, prod, sqrt
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.optimize import brentq
+from scipy.special import spherical_jn
 from torch import Tensor, nn
 
 NODES = 256  # of the Gauss-Legendre rule: exact to round-off for the smooth functions here
@@ -30,10 +35,10 @@ def smooth_cutoff(r: Float[Tensor, "..."], cutoff: float) -> Float[Tensor, "..."
 
 
 class Radial(nn.Module):
-    """A set of orthonormal radial functions; those that follow say which.
+    """A set of orthonormal radial functions for each degree; those that follow say which.
 
     Attributes:
-        size: how many functions.
+        size: how many functions for each degree.
         cutoff: Å, where they end.
     """
 
@@ -45,74 +50,106 @@ class Radial(nn.Module):
             raise ValueError(f"cutoff: expected a length above 0 Å, got {cutoff}")
         self.size, self.cutoff = int(size), float(cutoff)
 
-    def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
-        """Return R_n(r) (Å^-3/2) inside the ball."""
+    def functions(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
+        """Return R_nl(r) (Å^-3/2) inside the ball."""
         raise NotImplementedError
 
-    def forward(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
-        """Return R_n(r) (Å^-3/2) for distances r (Å), zero beyond the cutoff."""
-        return self.functions(r) * (r <= self.cutoff).unsqueeze(-1)
+    def forward(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
+        """Return R_nl(r) (Å^-3/2) for distances r (Å) and degrees 0 … lmax, zero beyond the cutoff."""
+        return self.functions(r, lmax) * (r <= self.cutoff)[..., None, None]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(size={self.size}, cutoff={self.cutoff!r})"
 
 
-def sinc(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Return sin(x)/x; unlike torch.sinc it has second derivatives at 0, which training on forces needs."""
-    small = x.abs() < 1e-2
-    far = torch.where(small, 1.0, x)
-    return torch.where(small, 1 - x**2 / 6 + x**4 / 120, far.sin() / far)
-
-
 class SphericalBessel(Radial):
-    """R_n(r) = sqrt(2/r_c) sin(nπ r/r_c)/r, n = 1, 2, …: the standing waves of the ball with l = 0.
+    """R_nl(r) = N_nl j_l(z_nl r/r_c), n = 1, 2, …: the standing waves of a ball.
 
-    * Each is zero at the cutoff, but its slope is not.
-    * At the centre R_n(0) = sqrt(2/r_c) nπ/r_c, with slope zero.
-    * Fewer functions are the first of more functions.
+    * z_nl is the n-th zero of j_l: each function is zero at the cutoff, but its slope is not.
+    * N_nl = √(2/r_c³)/|j_{l+1}(z_nl)| makes them orthonormal, for each degree by itself.
+    * Near the centre R_nl ~ r^l, and so R_nl Y_lm is smooth there: with another power, it would depend on
+      the direction from which a neighbour comes to the centre.
+    * Fewer functions are the first of more functions. For l = 0 they are √(2/r_c) sin(nπ r/r_c)/r.
 
-    Source: the radial basis of DimeNet, arXiv:2003.03123.
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, chapter 10.
     """
 
-    def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
-        """Return R_n(r) (Å^-3/2)."""
-        n = torch.arange(1, self.size + 1, dtype=r.dtype, device=r.device)
-        return sqrt(2 / self.cutoff) * n * pi / self.cutoff * sinc(r.unsqueeze(-1) * n * pi / self.cutoff)
+    def functions(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
+        """Return R_nl(r) (Å^-3/2)."""
+        zeros, norms = (torch.from_numpy(table).to(r) for table in _bessel_tables(self.size, lmax))
+        waves = spherical_bessel(tuple(range(lmax + 1)), r[..., None, None] / self.cutoff * zeros)
+        return waves * norms / self.cutoff**1.5
 
 
-class OrthonormalGaussians(Radial):
-    """Gaussians on a row of shells, made orthonormal symmetrically: R = S^-1/2 g.
+@lru_cache
+def _bessel_tables(size: int, lmax: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the zeros z_nl and √2/|j_{l+1}(z_nl)|, both (lmax+1, size)."""
+    zeros = [np.arange(1, size + lmax + 1) * pi]
+    for l in range(1, lmax + 1):  # a zero of j_l lies between two of j_{l-1}
+        pairs = pairwise(zeros[-1])
+        zeros.append(np.array([brentq(partial(spherical_jn, l), a, b, xtol=1e-14) for a, b in pairs]))
+    table = np.stack([row[:size] for row in zeros])
+    degrees = np.arange(1, lmax + 2)[:, None]
+    return table, sqrt(2) / np.abs(spherical_jn(degrees, table))
 
-    * g_n(r) = exp(-(r - r_n)²/2σ²), r_n = (n + 1/2) d, σ = d/√2, with the spacing d = r_c/size.
-    * S_nm = ∫ g_n g_m r² dr; S^-1/2 changes each function as little as possible (Löwdin).
-    * They do not end at zero: an atom that crosses the cutoff needs a smooth weight.
+
+def spherical_bessel(degrees: tuple[int, ...], x: Float[Tensor, "... degrees size"]) -> Tensor:
+    """Return j_l(x) for x >= 0, one degree for each row of x, differentiable as often as needed, at 0 too."""
+    return _SphericalBessel.apply(x, degrees)
+
+
+class _SphericalBessel(torch.autograd.Function):
+    """j_l(x), with the derivative (l j_{l-1} - (l+1) j_{l+1})/(2l+1) instead of one through the sums.
+
+    Below l + 1 the power series x^l/(2l+1)!! Σ_k (-x²/2)^k / (k! (2l+3)(2l+5)…(2l+2k+1)), summed from its
+    smallest term; above it the recurrence j_{l+1} = (2l+1)/x j_l - j_{l-1}, which loses digits only near 0.
     """
 
-    centres: Tensor
-    mixing: Tensor
+    generate_vmap_rule = True
 
-    def __init__(self, size: int, cutoff: float):
-        super().__init__(size, cutoff)
-        self.width = self.cutoff / self.size / sqrt(2)  # Å
-        centres = (torch.arange(self.size, dtype=torch.float64) + 0.5) * self.cutoff / self.size
-        r, w = quadrature(self.cutoff)
-        g = torch.exp(-((r.unsqueeze(-1) - centres) ** 2) / (2 * self.width**2))
-        values, vectors = torch.linalg.eigh(torch.einsum("r,rn,rm->nm", w, g, g))
-        self.register_buffer("centres", centres, persistent=False)
-        self.register_buffer("mixing", vectors / values.sqrt() @ vectors.T, persistent=False)
+    @staticmethod
+    def forward(x: Tensor, degrees: tuple[int, ...]) -> Tensor:
+        l = torch.tensor(degrees, device=x.device)[:, None]
+        small = x < l + 1
+        near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)
+        half, series = near**2 / 2, torch.ones_like(near)
+        for k in range(10 + max(degrees), 0, -1):
+            series = 1 - half * series / (k * (2 * l + 2 * k + 1))
+        odd = torch.tensor([prod(range(1, 2 * l + 2, 2)) for l in degrees]).to(x)[:, None]
+        before, now = far.cos() / far, far.sin() / far
+        found = now
+        for degree in range(max(degrees)):
+            before, now = now, (2 * degree + 1) / far * now - before
+            found = torch.where(l == degree + 1, now, found)
+        return torch.where(small, near**l / odd * series, found)
 
-    def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
-        """Return R_n(r) (Å^-3/2)."""
-        centres, mixing = self.centres.to(r), self.mixing.to(r)
-        return torch.exp(-((r.unsqueeze(-1) - centres) ** 2) / (2 * self.width**2)) @ mixing
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, tuple[int, ...]], output: Tensor) -> None:
+        x, ctx.degrees = inputs
+        ctx.save_for_backward(x)
+        ctx.save_for_forward(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad * _slope(ctx.degrees, *ctx.saved_tensors), None
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
+        return tangent * _slope(ctx.degrees, *ctx.saved_tensors)
 
 
-def overlap(
-    first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor], *, cutoff: float
-) -> Float[Tensor, "n m"]:
-    """Return ∫ first_n(r) second_m(r) r² dr from 0 to the cutoff (Å), in float64.
+def _slope(degrees: tuple[int, ...], x: Tensor) -> Tensor:
+    """Return the derivative of j_l, row by row."""
+    l = torch.tensor(degrees, device=x.device)[:, None]
+    below = spherical_bessel(tuple(max(degree - 1, 0) for degree in degrees), x)
+    above = spherical_bessel(tuple(degree + 1 for degree in degrees), x)
+    return (l * below - (l + 1) * above) / (2 * l + 1)
 
-    The unit matrix for a basis with itself; between two bases it carries coefficients from one to the other.
+
+def overlap(first: Radial, second: Radial, lmax: int) -> Float[Tensor, "degrees n m"]:
+    """Return ∫ first_nl(r) second_ml(r) r² dr over the smaller ball, for each degree, in float64.
+
+    Unit matrices for a basis with itself; between two bases they carry coefficients from one to the other.
     """
-    r, w = quadrature(cutoff)
-    return torch.einsum("r,rn,rm->nm", w, first(r), second(r))
+    r, w = quadrature(min(first.cutoff, second.cutoff))
+    return torch.einsum("r,rln,rlm->lnm", w, first(r, lmax), second(r, lmax))

@@ -21,6 +21,7 @@ from tutorial_utils.descriptors.radial import Radial
 Description = Callable[[Tensor], Tensor]
 
 DAMPING = 1e-2  # of the first step, in units of the diagonal of JᵀJ
+FLAT = 1e-6  # singular values below this times the largest count as zero
 SOLVED = 1e-8  # relative residual that counts as zero
 PATIENCE, PROGRESS = 10, 0.9  # a start that in 10 steps keeps more than 0.9 of its residual gives up
 
@@ -49,8 +50,8 @@ def jacobian(
     return J.reshape(*vectors.shape[:-2], *J.shape[1:])
 
 
-def rank(describe: Description, vectors: Float[Tensor, "neighbours 3"], *, tolerance: float = 1e-6) -> int:
-    """Return how many directions of motion the invariants feel to first order.
+def rank(describe: Description, vectors: Float[Tensor, "neighbours 3"], *, tolerance: float = FLAT) -> int:
+    """Return how many directions of motion change an invariant to first order.
 
     Singular values of the Jacobian below tolerance times the largest count as zero.
     """
@@ -137,11 +138,14 @@ def recover(
 ) -> Recovery:
     """Move neighbours until their invariants are the target's: Levenberg-Marquardt, many starts at once.
 
-    * A step Δ solves (JᵀJ + λ diag JᵀJ) Δ = -Jᵀf, with f the difference relative to the target's length.
+    * A step Δ solves (JᵀJ + λ d) Δ = -Jᵀf, with f the difference relative to the target's length. For the
+      three coordinates of a neighbour, d is the mean of their entries in diag JᵀJ: Marquardt's diagonal
+      itself depends on the axes, its mean does not.
     * Each start has its own λ, divided by 3 after a step that helps, times 3 after one that does not.
     * A step that does not help is not taken: no residual ever grows.
     * A start whose residual falls by less than a tenth in ten steps gives up; the others walk on.
-    * Start and step turn alike, so a start keeps whatever symmetry it has.
+    * A turned start takes the turned steps, and so a start keeps whatever symmetry it has. Directions in
+      which no invariant changes to first order are left alone: each step would multiply round-off there.
     * More unknowns for each neighbour may follow its coordinates, if `describe` knows what they are.
 
     Args:
@@ -167,7 +171,7 @@ def recover(
     while step < steps and len(walking):
         step += 1
         here, error, λ = x[walking], f[walking], damping[walking]
-        trial = here + _move(jacobian(describe, here) / scale, error, λ).reshape(here.shape)
+        trial = here + _move(jacobian(describe, here) / scale, error, λ, here.shape[-1]).reshape(here.shape)
         ahead = (describe(trial) - target) / scale
         helps = ahead.norm(dim=1) < error.norm(dim=1)  # False for NaN
         x[walking] = torch.where(helps[:, None, None], trial, here)
@@ -188,13 +192,22 @@ def _move(
     J: Float[Tensor, "starts invariants unknowns"],
     f: Float[Tensor, "starts invariants"],
     damping: Float[Tensor, "starts"],
+    each: int,
 ) -> Float[Tensor, "starts unknowns"]:
-    """Solve the damped normal equations of every start."""
-    normal = J.mT @ J
-    diagonal = normal.diagonal(dim1=1, dim2=2)
-    floor = 1e-9 * diagonal.amax(dim=1, keepdim=True) + torch.finfo(J.dtype).tiny
-    normal = normal + torch.diag_embed(damping[:, None] * (diagonal + floor) + floor)
-    return -torch.linalg.solve(normal, (J.mT @ f.unsqueeze(-1))).squeeze(-1)
+    """Solve the damped normal equations of every start, in units of √d, where the damping is a multiple of 1.
+
+    Each neighbour has `each` unknowns, x, y, z first.
+    """
+    squares = J.square().sum(dim=1).unflatten(1, (-1, each))
+    mean = squares[..., :3].mean(dim=-1, keepdim=True).expand(-1, -1, 3)
+    d = torch.cat([mean, squares[..., 3:]], dim=-1).flatten(1)
+    unit = (d + FLAT**2 * d.amax(dim=1, keepdim=True) + torch.finfo(J.dtype).tiny).rsqrt()
+    J = J * unit[:, None]
+    values, directions = torch.linalg.eigh(J.mT @ J)  # squares of the singular values of J
+    slope = (directions.mT @ (J.mT @ f.unsqueeze(-1))).squeeze(-1)
+    felt = values > FLAT**2 * values[:, -1:]
+    step = torch.where(felt, slope / (values.clamp(min=0) + damping[:, None]), 0.0)
+    return -(directions @ step.unsqueeze(-1)).squeeze(-1) * unit
 
 
 def rmsd(

@@ -46,16 +46,21 @@ class GaussianOrbitals(Radial):
         self.widths = self.powers.clamp(min=1).to(torch.float64).sqrt() * radius / self.size  # Å
         self.mixing = torch.eye(self.size, dtype=torch.float64)
         r, w = quadrature(self.cutoff)
-        g = self.functions(r)
+        g = self.shells(r)
         S = torch.einsum("r,rn,rm->nm", w, g, g)
         length = S.diagonal().sqrt()
         values, vectors = torch.linalg.eigh(S / length / length[:, None])
         self.mixing = (vectors / values.sqrt() @ vectors.T) / length[:, None]
 
-    def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
+    def shells(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... size"]:
         """Return R_n(r) (Å^-3/2)."""
         s = r.unsqueeze(-1)
         return (s**self.powers * torch.exp(-(s**2) / (2 * self.widths.to(r) ** 2))) @ self.mixing.to(r)
+
+    def functions(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
+        """Return R_n(r) (Å^-3/2), the same for all degrees: only a smeared density is smooth with them."""
+        R = self.shells(r).unsqueeze(-2)
+        return R.expand(*R.shape[:-2], lmax + 1, self.size)
 
 
 class Smeared(Radial):
@@ -98,15 +103,15 @@ class Smeared(Radial):
         needed = series.abs().amax((1, 2)) > 0.01 * ACCURACY * series.abs().max()
         self.register_buffer("series", series[: int(needed.nonzero().max()) + 1], persistent=False)
 
-    def functions(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... lmax+1 size"]:
+    def functions(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
         """Return f(r) S_nl(r)."""
         T = chebyshev(2 * r / self.cutoff - 1, len(self.series))
         near = (T @ self.series.to(r).flatten(1)).unflatten(-1, self.series.shape[1:])
-        return near * self.switch(r)[..., None, None]
+        return near[..., : lmax + 1, :] * self.switch(r)[..., None, None]
 
-    def forward(self, r: Float[Tensor, "..."]) -> Float[Tensor, "... lmax+1 size"]:
+    def forward(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
         """Return f(r) S_nl(r) for distances r (Å), zero beyond the cutoff."""
-        return self.functions(r.clamp(max=self.cutoff))
+        return self.functions(r.clamp(max=self.cutoff), lmax)
 
     def switch(self, r: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """Return f(r)."""
@@ -145,7 +150,7 @@ def smeared_integrals(
     for l in range(lmax + 1):
         i_l = np.where(tiny, float(l == 0), np.sqrt(pi / (2 * safe)) * ive(l + 0.5, safe))  # exp(-x) i_l(x)
         kernel = i_l * np.exp(-((s.numpy() - r[:, None]) ** 2) / (2 * width**2))
-        found.append(torch.einsum("rs,s,sn->rn", torch.from_numpy(kernel), w, radial(s)))
+        found.append(torch.einsum("rs,s,sn->rn", torch.from_numpy(kernel), w, radial(s, l)[:, l]))
     return 4 * pi * (pi * width**2) ** -0.75 * torch.stack(found, dim=1)
 
 
@@ -172,7 +177,7 @@ def smeared_environments(
     if not centre:
         return c
     own = torch.nn.functional.one_hot(element_channels(structure.atomic_numbers, elements), len(elements))
-    at_centre = smeared(c.new_zeros(1))[0, 0] / sqrt(4 * pi)  # (size,): Y_00 = 1/√4π
+    at_centre = smeared(c.new_zeros(1), 0)[0, 0] / sqrt(4 * pi)  # (size,): Y_00 = 1/√4π
     extra = own.to(c).unsqueeze(-1) * at_centre  # (atoms, elements, size)
     return torch.cat([c[..., :1] + extra.unsqueeze(-1), c[..., 1:]], dim=-1)
 

@@ -71,11 +71,11 @@ def _vector(graph: Data) -> Float[Tensor, "1 3"]:
 
 
 def _axial(graph: Data) -> Float[Tensor, "1 3"]:
-    """Turns like a vector and does not flip."""
+    """Rotates like a vector and keeps its sign under inversion."""
     return torch.linalg.cross(_vector(graph), sum_over_edges(graph, 1, decay=3.0))
 
 
-# model, what it is given, its irreps, what is wrong with a test that accuses it
+# model, what it is given, its irreps, what is wrong with a test that fails it
 HEALTHY = (
     (lambda g: sum_over_edges(g, 0), "a molecule", "0e", "Distances changed: is your R orthogonal?"),
     (_vector, "a molecule", "1o", "Input and output turn differently: pos @ R.T goes with y @ D.T."),
@@ -87,7 +87,7 @@ HEALTHY = (
     ),
     (_vector, "a crystal", "1o", "Does the cell turn with the atoms? Edges cross its border."),
 )
-# what is wrong with it, model, what is wrong with a test that acquits it
+# what is wrong with it, model, what is wrong with a test that passes it
 BROKEN = (
     ("calls an axial vector 1o", _axial, "Is the determinant of your R always +1? Try reflections too."),
     (

@@ -39,6 +39,19 @@ def one_sided(x: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
     return F
 
 
+def crowded(x: Float[np.ndarray, "atoms 3"]) -> Float[np.ndarray, "atoms 3"]:
+    """Add pair forces along the line between two atoms, the weaker the more neighbours both have.
+
+    They turn with the atoms, are equal and opposite and make no torque: of all laws they break only one.
+    """
+    r = x[:, None] - x[None]
+    d = np.linalg.norm(r, axis=2) + 10 * np.eye(len(x))
+    near = np.exp(-((d / 1.5) ** 2))
+    crowd = near.sum(axis=1)
+    strength = 0.15 * near / (1 + crowd[:, None] + crowd)
+    return pairs(x) + ((strength / d)[..., None] * r).sum(axis=1)
+
+
 PLANTED: dict[str, tuple[Force, bool, str]] = {
     "pairs of atoms": (
         pairs,
@@ -61,5 +74,11 @@ PLANTED: dict[str, tuple[Force, bool, str]] = {
         one_sided,
         False,
         "It needs a loop on which two atoms move, out of step; one atom at a time finds nothing.",
+    ),
+    "pair forces that weaken where it is crowded": (
+        crowded,
+        False,
+        "Total force and torque are zero and rotations pass: only work on a closed path of several atoms, or "
+        "∂F_i/∂x_j = ∂F_j/∂x_i, can tell.",
     ),
 }

@@ -104,6 +104,28 @@ def require(report: Report) -> None:
         raise Wrong(f"All laws hold, but vacuously for {', '.join(report.vacuous)}. {report.suspect}")
 
 
+def number(found: Any, what: str, *, real: bool = True) -> complex:
+    """Read one finite number, Python's, NumPy's or torch's, also in a list of one.
+
+    Args:
+        found: what the answer returned.
+        what: what returned it, for the message.
+        real: refuse an imaginary part, and return a float.
+
+    Raises:
+        Wrong: if it is no such number.
+    """
+    try:
+        values = np.asarray(found.detach() if isinstance(found, torch.Tensor) else found)
+        values = values.astype(complex).ravel()
+    except (TypeError, ValueError):
+        values = np.array([])
+    if values.size != 1 or not np.isfinite(values[0]) or (real and values[0].imag):
+        shown = repr(found) if isinstance(found, int | float | complex | str) else type(found).__name__
+        raise Wrong(f"{what} should be one number; got {shown}.")
+    return float(values[0].real) if real else complex(values[0])
+
+
 def check(id: str, answer: Any) -> None:
     """Judge an answer and display the verdict; never raises."""
     show(verdict(id, answer))

@@ -46,7 +46,7 @@ _FAULTS = {
     "B": ("sign", "a dipole points from minus to plus: try charges +1 and -1 on the x axis."),
     "C": ("sign", "an edge vector points from the centre to the neighbour."),
     "D": ("order", "try the three axes: which component is large for x?"),
-    "E": ("normalisation", "add up the squares of the five components: 2l + 1 is wanted."),
+    "E": ("normalisation", "add up the squares of the five components: they should give 2l + 1."),
     "F": ("nothing", "compare with ASE: copper.cell.cartesian_positions(fractional)."),
 }
 _NAMES = ("nothing", "sign", "order", "normalisation", "inverse rotation")
@@ -65,9 +65,9 @@ def wrong_convention(answer: Mapping[str, str]) -> str:
     if not isinstance(answer, Mapping) or set(answer) != set(PROGRAMS):
         raise Wrong('give one word for each program: {"A": "sign", "B": "nothing", ...}')
     for letter, (fault, cure) in _FAULTS.items():
-        given = answer[letter]
+        given = str(answer[letter]).strip().lower().replace("normalization", "normalisation")
         if given not in _NAMES:
-            raise Wrong(f"{letter}: {given!r} is none of {', '.join(_NAMES)}.")
+            raise Wrong(f"{letter}: {answer[letter]!r} is none of: {', '.join(_NAMES)}.")
         if given != fault:
             raise Wrong(f"{letter}: {given!r} does not describe it; {cure}")
     return "All six are right. Simple inputs find a wrong convention faster than any training curve."

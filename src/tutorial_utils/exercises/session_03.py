@@ -1,6 +1,7 @@
 """Exercises of session 3: building equivariant networks with e3nn."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,10 @@ def write_the_gate(answer: Callable[[Tensor], Tensor]) -> str:
     """Ask for all laws of O(3), and for something nonlinear in every irrep."""
     rng = np.random.default_rng(0)
     x, y = (torch.tensor(rng.normal(size=(7, _GATE_IN.dim))) for _ in range(2))
-    require(symmetry.equivariance_report(answer, x, _GATE_OUT, irreps_in=_GATE_IN))
+    report = symmetry.equivariance_report(answer, x, _GATE_OUT, irreps_in=_GATE_IN)
+    if not report.passed:
+        _refuse_sorted_input(answer, x)
+    require(report)
     bend = (answer(x + y) + answer(torch.zeros_like(x)) - answer(x) - answer(y)).detach()
     for (mul, ir), part in zip(_GATE_OUT, _GATE_OUT.slices(), strict=True):
         if bend[:, part].abs().max() < 1e-8:
@@ -109,7 +113,20 @@ def write_the_gate(answer: Callable[[Tensor], Tensor]) -> str:
                 f"All laws hold, but {mul}x{ir} passes linearly: f(x + y) = f(x) + f(y). "
                 "Without a nonlinearity two layers are one; let a scalar gate it."
             )
-    return "Every irrep is bent and none is broken: e3nn's Gate does the same, and divides by typical sizes."
+    return "Every irrep is nonlinear and equivariant; e3nn's Gate does the same and divides by typical sizes."
+
+
+def _refuse_sorted_input(answer: Callable[[Tensor], Tensor], x: Float[Tensor, "rows irreps"]) -> None:
+    """Recognise a function, such as e3nn's own Gate, that is right for rows whose irreps are sorted."""
+    slices = _GATE_IN.slices()
+    irreps, _, order = _GATE_IN.sort()
+    moved = torch.cat([x[:, slices[k]] for k in order], dim=1)
+    if symmetry.equivariance_report(answer, moved, _GATE_OUT, irreps_in=irreps).passed:
+        raise Wrong(
+            f"Your function is a gate for rows that hold {irreps}, which is sorted; ours hold {_GATE_IN}. "
+            "e3nn.nn.Gate sorts its irreps: look at gate.irreps_in. Sorting moves the labels only, so "
+            "move the blocks of x into that order before you call it."
+        )
 
 
 @exercise(
@@ -134,7 +151,7 @@ def axial(answer: Callable[[Data], Tensor]) -> str:
                 "same surroundings. Suspect a mean over the graph, or images that are left out."
             )
         _smooth(answer)
-    return "Axial, lawful and smooth: it keeps its sign under inversion, where every direction turns over."
+    return "Axial, equivariant and smooth: it keeps its sign under inversion, where every direction flips."
 
 
 def _of(answer: Callable[[Data], Tensor], atoms: Atoms) -> Float[Tensor, "atoms 3"]:
@@ -142,24 +159,30 @@ def _of(answer: Callable[[Data], Tensor], atoms: Atoms) -> Float[Tensor, "atoms 
 
 
 def _smooth(answer: Callable[[Data], Tensor]) -> None:
-    """Let a fourth atom cross the cutoff of the first: neither a jump nor a kink may remain."""
+    """Let a fourth atom cross the cutoff of the first: neither a jump nor a kink may remain.
+
+    The slopes on both sides of the cutoff need not vanish: in a deep network the fourth atom still acts
+    through the others. They have to be equal.
+    """
 
     def first(x: float) -> Float[Tensor, "3"]:
         atoms = Atoms("HOCN", [[0, 0, 0], [1.0, 0.3, 0], [-0.4, 1.6, 0.5], [x * 0.6, 0, x * 0.8]])
         return _of(answer, atoms)[0]
 
-    size = float(first(3.0).norm())
-    jump = float((first(CUTOFF - 1e-6) - first(CUTOFF + 1e-6)).norm()) / size
-    slope = float((first(CUTOFF - 0.005) - first(CUTOFF + 0.005)).norm()) / (0.005 * size)
+    size, edge, step = float(first(3.0).norm()), 1e-6, 1e-4  # Å
+    inside, outside = first(CUTOFF - edge), first(CUTOFF + edge)
+    jump = float((inside - outside).norm()) / size
     if jump > 1e-3:
         raise Wrong(
             f"The 1e output jumps by {100 * jump:.0f} % where an atom crosses the cutoff. Multiply each edge "
             "by a function that ends at zero there, such as nn.network.envelope."
         )
-    if slope > 0.03:
+    before, after = inside - first(CUTOFF - edge - step), first(CUTOFF + edge + step) - outside
+    kink = float((after - before).norm()) / (step * size)
+    if kink > 0.01:
         raise Wrong(
-            f"The 1e output has a kink at the cutoff, its slope ends at {slope:.2g} per Å: forces would "
-            "jump. Take a function whose slope ends at zero, too."
+            f"The 1e output has a kink at the cutoff: its slope changes by {kink:.2g} per Å there, so that "
+            "forces would jump. Take a function of the distance whose slope ends at zero, too."
         )
 
 
@@ -197,7 +220,7 @@ def name_the_shape(answer: Callable[[Data], str]) -> str:
     )
 
 
-_HANDED = Atoms(
+_CHIRAL = Atoms(
     "CHFON", [[0, 0, 0], [0.6, 0.6, 0.7], [0.8, -0.8, -0.7], [-0.8, 0.9, -0.8], [-0.8, -0.9, 0.8]]
 )
 _PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2, 0], [1.8, 0.9, 0]])
@@ -205,19 +228,19 @@ _PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2,
 
 @exercise(
     "3.5",
-    title="A detector of hands",
+    title="Detect chirality",
     hint=[
         "A 0o of vectors is a triple product, r1 · (r2 x r3). Which irreps does a network need on the way?",
         "Products of two directions give 1e, of three 0o: hidden features with 1o, 1e and 0o, three layers.",
     ],
 )
-def hand(answer: Callable[[Data], Tensor]) -> str:
-    """For a handed molecule all laws with 0o, and zero for a flat one, however it lies in space."""
+def detect_chirality(answer: Callable[[Data], Tensor]) -> str:
+    """For a chiral molecule all laws with 0o, and zero for a planar one, however it lies in space."""
     with torch.no_grad():
-        graph = graphs.to_graph(_HANDED, CUTOFF)
+        graph = graphs.to_graph(_CHIRAL, CUTOFF)
         require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
-        flat = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
-        left = _of(answer, flat).abs().max().item() / _of(answer, _HANDED).abs().max().item()
+        planar = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
+        left = _of(answer, planar).abs().max().item() / _of(answer, _CHIRAL).abs().max().item()
     if left > 1e-9:
         raise Wrong(
             f"A planar molecule is its own mirror image, so that f = -f = 0; yours gives {left:.1e} of what "
@@ -245,8 +268,11 @@ _RESPONSES = {  # irreps, and what to suspect
 )
 def which_head(answer: Mapping[str, str]) -> str:
     """Compare with the irreps of each tensor: parity first, then the number of components, then the rest."""
+    if not isinstance(answer, Mapping) or set(_RESPONSES) - set(answer):
+        found = sorted(map(str, answer)) if isinstance(answer, Mapping) else f"a {type(answer).__name__}"
+        raise Wrong(f"Give a dict with the keys {', '.join(map(repr, _RESPONSES))}; yours is {found}.")
     for name, (irreps, suspect) in _RESPONSES.items():
-        wanted, given = o3.Irreps(irreps), o3.Irreps(answer[name])
+        wanted, given = o3.Irreps(irreps), _read_irreps(name, answer[name])
         if given.sort().irreps.simplify() == wanted.sort().irreps.simplify():
             continue
         if {ir.p for _, ir in given} != {ir.p for _, ir in wanted}:
@@ -259,10 +285,20 @@ def which_head(answer: Mapping[str, str]) -> str:
                 f"{name}: it has {wanted.dim} independent components, {given} has {given.dim}. {suspect}."
             )
         raise Wrong(f"{name}: as many components, but not these irreps: {given}. {suspect}.")
-    return "All four heads; a network with these outputs can learn each tensor, and nothing else."
+    return "All four heads are right: with these outputs a network can represent each tensor, and no other."
 
 
-TestOf = Callable[[Callable[[Data], Tensor], Data, str], float]
+def _read_irreps(name: str, given: Any) -> o3.Irreps:
+    try:
+        irreps = o3.Irreps(given)
+    except (ValueError, TypeError, AttributeError):
+        irreps = o3.Irreps()
+    if irreps.dim == 0:
+        raise Wrong(f'{name}: {given!r} is not a list of irreps; write it as "0e+2e", for example.')
+    return irreps
+
+
+TestOf = Callable[[Callable[[Data], Tensor], Data, str], float | symmetry.Report]
 
 
 @exercise(
@@ -274,26 +310,34 @@ TestOf = Callable[[Callable[[Data], Tensor], Data, str], float]
     ],
 )
 def trusted_test(answer: TestOf) -> str:
-    """Hand the learner's test healthy and broken models; name the mistake behind each wrong verdict."""
+    """Hand the learner's test sound and broken models; name the mistake behind each wrong verdict."""
     crystal = bulk("NaCl", "rocksalt", a=5.6)
     crystal.rattle(0.3, seed=0)
     specimens = {
-        "a molecule": graphs.to_graph(_HANDED, CUTOFF),
+        "a molecule": graphs.to_graph(_CHIRAL, CUTOFF),
         "a crystal": graphs.to_graph(crystal, CUTOFF),
     }
     for model, where, irreps, suspect in HEALTHY:
         error = _judged(answer, model, specimens[where], irreps)
         if not error < 1e-9:
-            raise Wrong(f"A healthy {irreps} of {where} is accused of an error of {error:.1e}. {suspect}")
+            raise Wrong(f"Your test finds an error of {error:.1e} in a sound {irreps} of {where}. {suspect}")
     for fault, model, suspect in BROKEN:
         error = _judged(answer, model, specimens["a molecule"], "1o")
         if not error > 1e-3:
-            raise Wrong(f"A model that {fault} is let through with an error of {error:.1e}. {suspect}")
-    return "Your test accuses no healthy model and lets no broken one through."
+            raise Wrong(f"A model that {fault} passes your test with an error of {error:.1e}. {suspect}")
+    return "Your test passes every sound model and finds the fault of every broken one."
 
 
 def _judged(answer: TestOf, model: Callable[[Data], Tensor], graph: Data, irreps: str) -> float:
     try:
-        return float(answer(model, graph, irreps))
+        found = answer(model, graph, irreps)
     except AssertionError as error:  # of e3nn, which takes no other matrices
         raise Wrong("e3nn refuses your R: it is no rotation, no reflection. Is it orthogonal?") from error
+    if isinstance(found, symmetry.Report):  # the course's own test
+        return max(found.errors.values())
+    try:
+        return float(found)
+    except (TypeError, ValueError) as reason:
+        raise Wrong(
+            f"Your test returned a {type(found).__name__}; expected one number, the largest error."
+        ) from reason

@@ -42,7 +42,7 @@ def split_without_a_leak(answer: Split) -> str:
 
 def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, parts) -> None:
     try:
-        train, test = (np.unique(np.asarray(part, dtype=int)) for part in parts)
+        train, test = (_indices(part, len(time)) for part in parts)
     except (TypeError, ValueError):
         raise Wrong("Return two arrays of indices: training frames first, then test frames.") from None
     if not all(((part >= 0) & (part < len(time))).all() for part in (train, test)):
@@ -61,6 +61,14 @@ def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, part
             f"{name}: {close} of {len(test)} test frames have a training frame closer than {gap:g} fs, the "
             f"nearest {nearest.min():.2g} fs away. {_suspect(close, len(test), name)}"
         )
+
+
+def _indices(part, frames: int) -> np.ndarray:
+    """Return the frames of one part, given as indices or as a mask of all frames."""
+    given = np.asarray(part)
+    if given.dtype == bool and given.shape == (frames,):
+        return np.flatnonzero(given)
+    return np.unique(np.asarray(part, dtype=int))
 
 
 def _suspect(close: int, tests: int, name: str) -> str:
@@ -221,7 +229,7 @@ def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
         for _ in range(3):
             x = corners + rng.normal(scale=0.05, size=corners.shape)
             found = answer(_careful(force), x.copy())
-            if not isinstance(found, bool | np.bool_):
+            if np.ndim(found) or found not in (True, False):
                 raise Wrong(f"Your function returned {found!r}; expected True (a gradient) or False.")
             if bool(found) == honest:
                 continue
@@ -232,7 +240,7 @@ def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
                 f"Your function takes {name} for a gradient. A mean absolute error sees only "
                 f"{change:.3f} eV/Å. {suspect}"
             )
-    return "Two gradients pass, three impostors are caught, each within a few hundredths of an eV/Å."
+    return "Two gradients pass, four impostors are caught, each within a few hundredths of an eV/Å."
 
 
 def _careful(force: Force) -> Force:
@@ -306,20 +314,31 @@ def _no_kick(answer: Callable, cutoff: float) -> None:
 def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> str:
     """Give measured fluctuations with a floor of rounding and unstable steps; ask for a step in a budget."""
     rng = np.random.default_rng(6)
-    for c, floor, limit, budget in ((2e-6, 0, 99, 1.3e-4), (5e-5, 2e-5, 99, 1e-3), (3e-6, 4e-7, 7, 6e-5)):
-        dt = np.array([0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10])  # fs
+    many = np.array([0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10])  # fs
+    cases = (  # constant, floor of rounding, limit of stability, steps that were measured, step that is right
+        (2e-6, 0.0, 99.0, many[4:], 0.9),
+        (5e-5, 2e-5, 99.0, many, 4.5),
+        (3e-6, 1e-7, 7.0, np.array([0.25, 0.5, 1, 2, 3, 8, 10]), 5.0),
+    )
+    for c, floor, limit, dt, wanted in cases:
         σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
         σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
-        wanted, found = np.sqrt(budget / c), float(answer(dt.copy(), σ.copy(), budget))
+        budget = c * wanted**2
+        found = float(answer(dt.copy(), σ.copy(), budget))
         if abs(found / wanted - 1) < 0.08:
             continue
         exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
         line = f"A line through all points has the slope {exponent:.2f} instead of 2: "
-        why = {
-            floor > 0: line + "at short steps rounding sets a floor that no step gets below.",
-            limit < 99: line + "the longest steps are beyond the limit of stability; leave them out.",
-        }.get(True, "The energy's fluctuation follows c Δt², not c Δt.")
+        if limit < 99:
+            why = line + "the longest steps are beyond the limit of stability; leave them out."
+        elif floor > 0:
+            why = line + "at short steps rounding sets a floor that no step gets below."
+        elif found >= 0.99 * dt.min():
+            why = "That step was not measured: use the law σ = c Δt², not the nearest points."
+        else:
+            why = "The energy's fluctuation follows c Δt², not c Δt."
         raise Wrong(
-            f"For a budget of {budget:g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. {why}"
+            f"For a budget of {budget:.3g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. "
+            + why
         )
     return "Three times right: by the law where it holds, and not by points where it does not."

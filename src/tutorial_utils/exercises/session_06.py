@@ -173,6 +173,8 @@ def least_edge(answer: Mapping[int, int]) -> str:
     if not isinstance(answer, Mapping) or set(answer) != set(range(4)):
         raise Wrong("Give a number for each highest feature: {0: …, 1: …, 2: …, 3: …}.")
     for L, K in answer.items():
+        if not isinstance(K, int | np.integer) or isinstance(K, bool) or K < 0:
+            raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
         missing = sorted(set(range(_TOP + 1)) - _reached(L, K))
         if missing:
             kinds = ", ".join(f"{l}{'eo'[l % 2]}" for l in missing)
@@ -223,7 +225,9 @@ def loss_with_a_meaning(answer: Loss) -> str:
             raise Wrong(message)
     wanted = (square / 10) ** 0.5
     if abs(found - wanted) > 1e-9 * wanted:
-        raise Wrong(f"For one cluster it gives {found:.4f}, the formula {wanted:.4f}.")
+        raise Wrong(f"For one cluster it gives {found:.8g}, the formula {wanted:.8g}.")
+    for scale in (1.0, 1e-3, 1e-6):
+        _compare_gradient(answer, target, scale * Δ, M)
     at_goal = target.clone().requires_grad_()
     value = answer(at_goal, target, M, 10.0)
     if not value.requires_grad:
@@ -232,6 +236,23 @@ def loss_with_a_meaning(answer: Loss) -> str:
     if at_goal.grad is None or not at_goal.grad.isfinite().all():
         raise Wrong("At a perfect prediction the gradient is not finite: the slope of √x at 0 is infinite.")
     return "A distance between densities: in units of space, not of the basis, and safe at its zero."
+
+
+def _compare_gradient(answer: Loss, target: Tensor, Δ: Tensor, M: Tensor) -> None:
+    """Compare with MΔ / (N_e · loss), which has a finite length however small Δ is."""
+    at = (target + Δ).requires_grad_()
+    value = answer(at, target, M, 10.0)
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        raise Wrong("No gradient comes back: do not leave torch, and do not detach.")
+    (found,) = torch.autograd.grad(value, at, allow_unused=True)
+    wanted = M @ Δ / 10 / (Δ @ M @ Δ / 10).sqrt()
+    if found is None or (found - wanted).norm() > 1e-4 * wanted.norm():
+        size = 0.0 if found is None else float(found.norm() / wanted.norm())
+        error = float((Δ @ M @ Δ / 10).sqrt())
+        raise Wrong(
+            f"Where the error is {error:.2g}, the gradient has {size:.2g} times the right length, or another "
+            "direction. Suspect a clamp that is too large, or a part of the formula that is detached."
+        )
 
 
 def _number(answer: Loss, predicted: Tensor, target: Tensor, M: Tensor) -> float:

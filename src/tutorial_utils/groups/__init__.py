@@ -13,6 +13,7 @@ T2  3    0   -1   -1    1
 {'E': 1, 'T2': 1}
 """
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.groups.characters import CharacterTable, character_table, subduce
 from tutorial_utils.groups.checks import orthogonal
 from tutorial_utils.groups.crystals import SpaceGroup, operations, space_group
@@ -73,3 +74,5 @@ __all__ = [
     "unitarise",
     "wigner_D",
 ]
+
+explain(globals())

@@ -3,7 +3,7 @@
 A table is all that a group is: `table[i, j]` is the number of the element g_i g_j, where g_j acts first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Complex, Float, Int
@@ -65,11 +65,14 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
             "the same, for example); keep each once. In a conventional cell spglib gives each rotation with "
             "several translations: np.unique(rotations, axis=0)"
         )
-    table, miss = np.empty((len(flat), len(flat)), dtype=int), np.empty((len(flat), len(flat)))
-    for g, element in enumerate(elements):  # row by row: all products at once would take order³ numbers
-        products = _real(element @ elements)
-        table[g] = (products @ flat.T - size / 2).argmax(axis=1)  # the nearest
-        miss[g] = np.abs(products - flat[table[g]]).max(axis=1)
+
+    def nearest(g: int) -> np.ndarray:
+        return (_real(elements[g] @ elements) @ flat.T - size / 2).argmax(axis=1)
+
+    table, _ = _spanned(len(flat), nearest)
+    miss = np.array(
+        [np.abs(_real(g @ elements) - flat[row]).max(axis=1) for g, row in zip(elements, table, strict=True)]
+    )
     if miss.max() > tolerance:
         i, j = np.argwhere(miss > tolerance)[0]
         cure = (
@@ -79,6 +82,28 @@ def multiplication_table(elements: Matrices, *, tolerance: float = 0.02, name: s
         )
         raise ValueError(f"{name}: no group, the product of elements {i} and {j} is not among them{cure}")
     return table
+
+
+def _spanned(order: int, row: Callable[[int], np.ndarray]) -> tuple[Table, list[int]]:
+    """Return a multiplication table, and the few generators whose rows alone are asked for.
+
+    The row of s h is that of s, taken at the row of h: s (h k) = (s h) k.
+    """
+    table, generators = np.full((order, order), -1), list[int]()
+    for g in range(order):
+        if table[g, 0] >= 0:
+            continue
+        table[g] = row(g)
+        generators.append(g)
+        waiting = np.flatnonzero(table[:, 0] >= 0).tolist()
+        while waiting:
+            h = waiting.pop()
+            for s in generators:
+                product = table[s, h]
+                if table[product, 0] < 0:
+                    table[product] = table[s][table[h]]
+                    waiting.append(product)
+    return table, generators
 
 
 def square(matrices: Sequence[np.ndarray] | Matrices, name: str) -> Matrices:
@@ -124,7 +149,8 @@ def failed_axioms(table: Table) -> tuple[str, ...]:
     if not np.isin(table, everything).all():
         return ("closure",)
     failed = []
-    if not all((table[row] == row[table]).all() for row in table):  # (g h) k and g (h k), for all h and k
+    _, generators = _spanned(len(table), lambda g: table[g])
+    if not all((table[table[s]] == table[s][table]).all() for s in generators):  # Light: (s h) k = s (h k)
         failed.append("associativity")
     units = [e for e in everything if (table[e] == everything).all() and (table[:, e] == everything).all()]
     if not units:

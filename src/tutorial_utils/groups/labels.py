@@ -23,7 +23,6 @@ from fractions import Fraction
 
 import numpy as np
 from jaxtyping import Complex, Float
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
 Classes = tuple[tuple[int, ...], ...]
@@ -116,6 +115,8 @@ def lay_out(operations: Float[np.ndarray, "order 3 3"], classes: Classes) -> Lay
 
 def _letters(turns: Sequence[Turn]) -> Float[np.ndarray, "3 3"] | None:
     """Share the three directions of D2, C2v or D2h out among x, y and z; None for any other group."""
+    from scipy.optimize import linear_sum_assignment  # it would be a fifth of the time that `groups` loads
+
     symbols = [t.symbol for t in turns]
     involutions = all(t.turn in (0, Fraction(1, 2)) for t in turns)
     if not involutions or max(symbols.count("C2"), symbols.count("σ")) < 2:

@@ -13,6 +13,7 @@ from tutorial_utils.structures import plain
 def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
     """Tell whether D(g) D(h) = D(gh) for all pairs; `tolerance` is on each entry."""
     matrices, table = square(matrices, "matrices"), checked_table(table)
+    identity(table)  # refuses numbers of no element
     if len(matrices) != len(table):
         raise ValueError(f"matrices: expected {len(table)}, one for each element, got {len(matrices)}")
     return all(
@@ -90,5 +91,7 @@ def unitarise(matrices: Matrices) -> Matrices:
     matrices = square(matrices, "matrices")
     S = np.mean(matrices.conj().swapaxes(1, 2) @ matrices, axis=0)
     s, U = np.linalg.eigh(S)
+    if s[0] < 1e-12 * max(s[-1], 1e-300):
+        raise ValueError("matrices: their mean square is singular, so they cannot all have inverses")
     root = (U * np.sqrt(s)) @ U.conj().T
     return root @ matrices @ np.linalg.inv(root)

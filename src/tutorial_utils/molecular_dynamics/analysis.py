@@ -9,6 +9,7 @@ from ase import Atoms
 from jaxtyping import Float
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 
 
 def _frames(frames: Sequence[Atoms]) -> list[Atoms]:
@@ -119,6 +120,8 @@ def conservation(
         energy: total energy, eV.
         atoms: number of atoms.
     """
+    if np.ptp(time) == 0:
+        raise ValueError("time: expected steps at different times, ps")
     slope, start = np.polyfit(time, energy, 1)
     rest = np.asarray(energy) - (slope * np.asarray(time) + start)
     return Conservation(drift=slope / atoms, fluctuation=rest.std() / atoms)
@@ -134,9 +137,10 @@ def mean_and_error(values: Sequence[float] | np.ndarray, *, blocks: int = 5) -> 
     Raises:
         ValueError: if there are fewer values than blocks.
     """
-    if len(values) < blocks:
-        raise ValueError(f"values: {len(values)} are too few for {blocks} blocks")
-    means = np.array([block.mean() for block in np.array_split(np.asarray(values, dtype=float), blocks)])
+    values = np.array(values, dtype=float)
+    if values.ndim != 1 or len(values) < blocks:
+        raise ValueError(f"values: expected a series of at least {blocks} blocks, got shape {values.shape}")
+    means = np.array([block.mean() for block in np.array_split(values, blocks)])
     return float(np.mean(values)), float(means.std(ddof=1) / np.sqrt(blocks))
 
 
@@ -153,6 +157,10 @@ def loop_work(
     Returns:
         eV, by the trapezoidal rule; its error falls with the square of the distance of the points.
     """
-    F = np.stack([forces(x) for x in loop])
+    loop = np.asarray(loop)
+    F = np.stack([structures.check_forces(forces(x), len(x)) for x in loop])
     middle = (F + np.roll(F, -1, axis=0)) / 2
     return float((middle * (np.roll(loop, -1, axis=0) - loop)).sum())
+
+
+explain(globals())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs
+from tutorial_utils.arguments import explain
 from tutorial_utils.descriptors.environments import distinct_elements, element_channels, environments
 from tutorial_utils.descriptors.invariants import power_spectrum
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
@@ -79,7 +80,7 @@ class PairPotential(nn.Module):
         return channel, self.kind[channel[neighbour], channel[centre]], edges
 
     def _functions(self, r: Float[Tensor, " edges"]) -> Float[Tensor, "edges size"]:
-        return self.radial(r) * smooth_cutoff(r, self.radial.cutoff)[:, None]
+        return self.radial(r, 0)[:, 0] * smooth_cutoff(r, self.radial.cutoff)[:, None]
 
 
 class AngularNetwork(nn.Module):
@@ -124,3 +125,6 @@ class AngularNetwork(nn.Module):
         x = self.inputs(x)
         each = torch.cat([network(x) for network in self.networks], dim=1)  # (atoms, elements)
         return pool(self.shift + self.scale * each.gather(1, channel[:, None]), graph, "sum")
+
+
+explain(globals())

@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 
+from tutorial_utils.arguments import explain
+from tutorial_utils.structures import plain
+
 
 def check_cell(atoms: Atoms) -> None:
     """Raise ValueError if the cell has a part that LAMMPS cannot take."""
@@ -32,6 +35,7 @@ def write_data(atoms: Atoms, path: Path) -> None:
     Raises:
         ValueError: if the cell has a part that LAMMPS cannot take.
     """
+    atoms = plain(atoms)
     check_cell(atoms)
     found = kinds(atoms)
     lines = ["written by tutorial_utils", "", f"{len(atoms)} atoms", f"{len(found)} atom types", ""]
@@ -88,3 +92,6 @@ def snapshot(step: int, frame: Atoms) -> str:
     inside = frame.get_positions(wrap=True)
     lines += [f"{k} {x:.16g} {y:.16g} {z:.16g}" for k, (x, y, z) in enumerate(inside, start=1)]
     return "\n".join([*lines, ""])
+
+
+explain(globals())

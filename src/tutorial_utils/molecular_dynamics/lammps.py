@@ -26,6 +26,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 from tutorial_utils.graphs import to_graph
 from tutorial_utils.molecular_dynamics import plugin
 from tutorial_utils.molecular_dynamics.data_files import check_cell, snapshot, types, write_data
@@ -233,7 +234,7 @@ def run_with_callback(
     return _read(folder, atoms)
 
 
-def _checked(atoms: Atoms, *, refuses: Sequence[str] = ()) -> Atoms:
+def _checked(atoms: Atoms, *, refuses: Sequence[structures.Own] = ()) -> Atoms:
     """Return the atoms without constraints, once it is known that LAMMPS can take them."""
     atoms = structures.plain(atoms, refuses=refuses)
     check_cell(atoms)
@@ -368,3 +369,6 @@ def _inside(folder: Path):
         yield
     finally:
         os.chdir(before)
+
+
+explain(globals())

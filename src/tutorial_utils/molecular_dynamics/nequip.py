@@ -25,8 +25,10 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io.formats import UnknownFileTypeError
 
 from tutorial_utils import structures
+from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.descriptors.environments import distinct_elements
 from tutorial_utils.extras import extra
@@ -99,7 +101,10 @@ def _check_frames(name: str, path: str | Path, elements: Sequence[str]) -> None:
     """Read a file as NequIP will, so that what is missing is said before a training starts."""
     if not Path(path).is_file():
         raise ValueError(f"{name}: there is no file {path}; write frames with write_frames first")
-    frames = ase.io.read(path, index=":")
+    try:
+        frames = ase.io.read(path, index=":")
+    except UnknownFileTypeError as reason:
+        raise ValueError(f"{name}: {path} should be an extended XYZ file, such as train.xyz") from reason
     if not frames:
         raise ValueError(f"{name}: {path} holds no frames")
     for number, frame in enumerate(frames):
@@ -357,3 +362,6 @@ def _command(name: str, *arguments: str, log: Path, **environment: str) -> None:
     if done.returncode:
         lines = log.read_text(encoding="utf-8").strip().splitlines()
         raise RuntimeError(f"nequip-{name} failed: {lines[-1] if lines else 'no message'}; see {log}")
+
+
+explain(globals())

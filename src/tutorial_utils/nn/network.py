@@ -18,14 +18,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from ase.data import atomic_numbers as number_of
-from ase.data import chemical_symbols
 from e3nn import o3
 from e3nn.nn import FullyConnectedNet, Gate
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from tutorial_utils import elements as symbols
 from tutorial_utils import graphs
 
 
@@ -81,8 +80,9 @@ class EquivariantNetwork(nn.Module):
         super().__init__()
         self.irreps_out, hidden = o3.Irreps(irreps_out), o3.Irreps(irreps_hidden)
         self.inputs = {name: o3.Irreps(irreps) for name, irreps in (inputs or {}).items()}
-        _check(elements, hidden, per, reduce)
-        self.elements, self.cutoff, self.per, self.reduce = tuple(elements), cutoff, per, reduce
+        _check(hidden, per, reduce)
+        elements = self.elements = symbols.distinct(elements)
+        self.cutoff, self.per, self.reduce = cutoff, per, reduce
         # What builds the network again: `nn.load` reads it from the file, which cannot hold a function.
         self.recipe = (
             None
@@ -103,9 +103,7 @@ class EquivariantNetwork(nn.Module):
         )
         self.irreps_edge = o3.Irreps.spherical_harmonics(hidden.lmax)
         self.harmonics = o3.SphericalHarmonics(self.irreps_edge, True, "component")
-        row = torch.full((len(chemical_symbols),), -1)
-        row[[number_of[symbol] for symbol in elements]] = torch.arange(len(elements))
-        self.register_buffer("row_of_element", row, persistent=False)
+        self.register_buffer("row_of_element", symbols.row_of_element(elements), persistent=False)
         scalars = hidden.count("0e")
         self.embedding = nn.Embedding(len(elements), scalars)
         irreps = sum(self.inputs.values(), o3.Irreps([(scalars, "0e")]))
@@ -129,11 +127,11 @@ class EquivariantNetwork(nn.Module):
         Raises:
             ValueError: for an element that the network does not know.
         """
-        # Compiled code cannot look at values: there, graphs have to come from `prepare`.
-        if not torch.compiler.is_compiling():
-            graph = self.prepare(graph)
-        r = graphs.edge_vectors(graph)  # (edges, 3), from the centre to its neighbour
-        length = r.norm(dim=-1)  # (edges,)
+        if torch.compiler.is_compiling():  # code that cannot look at values: the graph is from `prepare`
+            edge_index, r, length = graphs.measure(graph)
+        else:
+            graph = self._fitted(graph)
+            edge_index, r, length = graphs.within(graph, self.cutoff)  # r from the centre to its neighbour
         Y = self.harmonics(r)  # (edges, (lmax + 1)²)
         basis = self.basis(length)  # (edges, radial)
         u = envelope(length / self.cutoff)  # (edges,)
@@ -141,7 +139,7 @@ class EquivariantNetwork(nn.Module):
         known = [self.embedding(self.row_of_element[graph.atomic_numbers])]  # (atoms, scalars)
         h = torch.cat(known + [per_atom(graph, name) for name in self.inputs], dim=1)
         for layer in self.layers:
-            h = layer(h, graph.edge_index, Y, basis, u)  # (atoms, hidden)
+            h = layer(h, edge_index, Y, basis, u)  # (atoms, hidden)
         out = self.head(h)  # (atoms, irreps_out)
         return out if self.per == "atom" else pool(out, graph, self.reduce)  # or (graphs, irreps_out)
 
@@ -155,22 +153,20 @@ class EquivariantNetwork(nn.Module):
                 a further input that is missing or has another size than its irreps.
         """
         graphs.check_cutoff(graph, self.cutoff)
-        graph = graphs.follow(graph, self)
-        unknown = self.row_of_element[graph.atomic_numbers] < 0
-        if unknown.any():
-            stranger = chemical_symbols[int(graph.atomic_numbers[unknown][0])]
-            raise ValueError(
-                f"graph: holds {stranger}, but the network knows only {', '.join(self.elements)}; "
-                "add it to elements and train again"
-            )
-        for name, irreps in self.inputs.items():
-            _check_input(graph, name, irreps)
-        near = graphs.edge_vectors(graph).detach().norm(dim=-1) < self.cutoff
-        if near.all():
-            return graph
+        graph = self._fitted(graph)
+        near = graphs.measure(graph).lengths < self.cutoff
         # A graph made for a longer cutoff has edges that add nothing but time.
         kept = {"edge_index": graph.edge_index[:, near], "edge_shift": graph.edge_shift[near]}
-        return graph.__copy__().update(kept)
+        return graph if near.all() else graph.__copy__().update(kept)
+
+    def _fitted(self, graph: Data) -> Data:
+        """Return a graph on the network's device, once it is known to hold what the network knows."""
+        graphs.check_graph(graph)
+        graph = graphs.follow(graph, self)
+        symbols.rows(graph.atomic_numbers, self.row_of_element)
+        for name, irreps in self.inputs.items():
+            _check_input(graph, name, irreps)
+        return graph
 
 
 class Layer(nn.Module):
@@ -392,11 +388,8 @@ def _check_input(graph: Data, name: str, irreps: o3.Irreps) -> None:
         )
 
 
-def _check(elements: Sequence[str], hidden: o3.Irreps, per: str, reduce: str) -> None:
+def _check(hidden: o3.Irreps, per: str, reduce: str) -> None:
     """Refuse arguments that make no sense."""
-    strangers = [symbol for symbol in elements if symbol not in number_of]
-    if isinstance(elements, str) or strangers or len(set(elements)) < len(elements) or not elements:
-        raise ValueError(f'elements: expected different symbols, such as ["H", "O"], got {elements!r}')
     if not hidden.count("0e"):
         raise ValueError(
             f"irreps_hidden: needs scalars 0e, to carry elements and to open gates, got {hidden}"

@@ -61,10 +61,11 @@ class Potential(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
         """Return energies, eV, of a graph or a batch."""
+        bonds = self.scale * self.network(graph)  # checks the graph
         if not torch.compiler.is_compiling():
-            graph = self.prepare(graph)
+            graph = graphs.follow(graph, self)
         atoms = self.reference[self.network.row_of_element[graph.atomic_numbers]]
-        return pool(atoms[:, None], graph, "sum") + self.scale * self.network(graph)
+        return pool(atoms[:, None], graph, "sum") + bonds
 
     def prepare(self, graph: Data) -> Data:
         """Check a graph and fit it to the network: see `EquivariantNetwork.prepare`."""
@@ -100,14 +101,23 @@ def stress(model: nn.Module, graph: Data) -> Float[Tensor, "graphs 3 3"]:
         model: predicts one energy a graph, eV.
         graph: a graph or a batch of crystals; it is left as it is.
     """
+    return _derivatives(model, graph)[2] / torch.linalg.det(graph.cell).abs()[:, None, None]
+
+
+def _derivatives(
+    model: nn.Module, graph: Data
+) -> tuple[Float[Tensor, "graphs 1"], Float[Tensor, "atoms 3"], Float[Tensor, "graphs 3 3"]]:
+    """Return energies E, eV, and their slopes: -∂E/∂r, eV/Å, and ∂E/∂ε for a strain ε, eV; all at once."""
     with torch.enable_grad():
+        pos = graph.pos.detach().requires_grad_()
         ε = torch.zeros_like(graph.cell).requires_grad_()
         strain = (ε + ε.mT) / 2
         which = graph.batch if "batch" in graph else torch.zeros_like(graph.atomic_numbers)
-        pos = graph.pos + torch.einsum("ax,axy->ay", graph.pos, strain[which])
-        strained = graph.__copy__().update({"pos": pos, "cell": graph.cell + graph.cell @ strain})
-        (slope,) = torch.autograd.grad(model(strained).sum(), ε)
-    return slope / torch.linalg.det(graph.cell).abs()[:, None, None]
+        moved = pos + torch.einsum("ax,axy->ay", pos, strain[which])
+        cell = graph.cell + graph.cell @ strain
+        energy = model(graph.__copy__().update({"pos": moved, "cell": cell}))
+        slope, along_strain = torch.autograd.grad(energy.sum(), (pos, ε))
+    return energy.detach(), -slope, along_strain
 
 
 class Calculator(AseCalculator):
@@ -131,10 +141,11 @@ class Calculator(AseCalculator):
         structure: Any = self.atoms  # the copy that ASE keeps
         with precision(next(self.model.parameters()).dtype):
             graph = self.graph(structure)
-        self.results["energy"] = self.model(graph).item()
-        self.results["forces"] = forces(self.model, graph).detach().cpu().numpy()
+        energy, force, slope = (x.cpu().numpy() for x in _derivatives(self.model, graph))
+        self.results["energy"] = energy.item()
+        self.results["forces"] = force
         if structure.pbc.all():
-            self.results["stress"] = full_3x3_to_voigt_6_stress(stress(self.model, graph)[0].cpu().numpy())
+            self.results["stress"] = full_3x3_to_voigt_6_stress(slope[0] / structure.get_volume())
 
     def graph(self, atoms: Atoms) -> Data:
         """Make the model's input."""

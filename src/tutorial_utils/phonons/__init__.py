@@ -6,6 +6,7 @@ crystals. `sums`, `species`, `network` and `prediction` learn; `baselines` is wh
 phonopy has computed.
 """
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.phonons.alloys import virtual_crystal
 from tutorial_utils.phonons.displacements import force_constants, from_forces
 from tutorial_utils.phonons.from_dataset import load_constants, load_field
@@ -60,3 +61,5 @@ __all__ = [
     "train",
     "virtual_crystal",
 ]
+
+explain(globals())

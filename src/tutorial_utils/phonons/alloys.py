@@ -17,6 +17,7 @@ from ase import Atoms
 from ase.data import atomic_masses
 from jaxtyping import Float
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.phonons.lattice import THZ, ForceConstants, frequencies, mesh
 
 
@@ -69,3 +70,6 @@ def mean_squares(
     explicit = (stiffness / masses).mean(axis=1) / 3 * THZ**2
     virtual = stiffness.mean(axis=1) / masses.mean(axis=1) / 3 * THZ**2
     return explicit, virtual
+
+
+explain(globals())

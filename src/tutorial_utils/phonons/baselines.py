@@ -8,6 +8,8 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from jaxtyping import Float
 
+from tutorial_utils.arguments import explain
+
 
 def composition(structures: Sequence[Atoms]) -> Float[np.ndarray, "crystals numbers"]:
     """Return which share of a crystal's atoms each element has."""
@@ -112,3 +114,6 @@ def kernel(first: Sequence[Atoms], second: Sequence[Atoms], volume: float) -> Fl
         v, w = (np.log([atoms.get_volume() / len(atoms) for atoms in some]) for some in (first, second))
         apart = apart + volume * np.abs(v[:, None] - w)
     return np.exp(-apart)
+
+
+explain(globals())

@@ -125,7 +125,7 @@ def force_constants(
     for atom, d in displacements(operations, range(len(atoms))):
         moved = supercell.copy()
         moved.positions[atom] += step * d
-        responses.append((atom, step * d, np.asarray(forces(moved))))
+        responses.append((atom, step * d, forces(moved)))
     return assemble(atoms, supercell, operations, responses)
 
 
@@ -149,12 +149,7 @@ def assemble(
     Raises:
         ValueError: for forces of another shape or not finite, or where these moves do not say enough.
     """
-    for atom, _, F in responses:
-        if F.shape != (len(supercell), 3) or not np.isfinite(F).all():
-            raise ValueError(
-                f"forces: expected ({len(supercell)}, 3) finite numbers in eV/Å where atom {atom} is moved, "
-                f"got {F.shape}" + ("" if np.isfinite(F).all() else ", some of them not finite")
-            )
+    responses = [(n, u, structures.check_forces(F, len(supercell))) for n, u, F in responses]
     columns: dict[int, np.ndarray] = {}
     for source in dict.fromkeys(atom for atom, _, _ in responses):
         own = [(u, F) for atom, u, F in responses if atom == source]
@@ -204,6 +199,7 @@ def from_forces(
     Raises:
         ValueError: if the supercell is none of this cell, or the moves do not say enough.
     """
+    atoms, supercell = structures.plain(atoms), structures.plain(supercell, argument="supercell")
     order = cell_first(atoms, supercell)
     place = np.argsort(order)
     for atom, _, F in responses:

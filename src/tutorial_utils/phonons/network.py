@@ -13,13 +13,12 @@ so that a supercell has the same one.
 from collections.abc import Sequence
 
 import torch
-from ase.data import atomic_numbers as number_of
-from ase.data import chemical_symbols
 from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from tutorial_utils import elements as symbols
 from tutorial_utils.nn.network import depthwise_product, gate, pool
 from tutorial_utils.phonons.species import LARGEST, descriptors
 from tutorial_utils.phonons.sums import RADIAL, sums_irreps
@@ -36,7 +35,7 @@ class SpectrumNetwork(nn.Module):
     """
 
     table: Tensor
-    known: Tensor
+    row_of_element: Tensor
 
     def __init__(
         self,
@@ -64,14 +63,11 @@ class SpectrumNetwork(nn.Module):
             ValueError: for an unknown element.
         """
         super().__init__()
-        strangers = [symbol for symbol in elements if not 0 < number_of.get(symbol, 0) <= LARGEST]
-        if isinstance(elements, str) or strangers or not elements:
-            raise ValueError(f"elements: expected symbols up to radon, such as ['Mg', 'O'], got {elements!r}")
-        hidden = o3.Irreps(irreps_hidden)
-        self.elements, self.irreps_hidden = tuple(elements), hidden
+        elements = self.elements = symbols.distinct(elements, largest=LARGEST)
+        hidden = self.irreps_hidden = o3.Irreps(irreps_hidden)
         self.lmax = hidden.lmax if lmax is None else lmax
-        self.register_buffer("table", _table(elements), persistent=False)
-        self.register_buffer("known", _known(elements), persistent=False)
+        self.register_buffer("row_of_element", symbols.row_of_element(elements), persistent=False)
+        self.register_buffer("table", _table(self.row_of_element, len(elements)), persistent=False)
         irreps = o3.Irreps([(hidden.count("0e"), "0e")])
         self.embedding = nn.Linear(self.table.shape[1], irreps.dim)
         self.scalars = [irreps.dim]  # of the elements, then of each layer
@@ -108,13 +104,7 @@ class SpectrumNetwork(nn.Module):
         return pool(shares, graph, "mean")
 
     def _check(self, numbers: Int[Tensor, " atoms"], sums: Tensor) -> None:
-        strange = ~self.known[numbers]
-        if strange.any():
-            names = sorted({chemical_symbols[int(n)] for n in numbers[strange]})
-            raise ValueError(
-                f"graph: holds {', '.join(names)}, which the network was not trained on; it knows "
-                f"{', '.join(self.elements)}"
-            )
+        symbols.rows(numbers, self.row_of_element)
         width = RADIAL * (self.lmax + 1) ** 2
         if sums.shape[1] != width:
             raise ValueError(
@@ -175,15 +165,8 @@ def distribution(dos: Float[Tensor, "graphs points"]) -> Float[Tensor, "graphs p
     return dos / dos.sum(dim=1, keepdim=True)
 
 
-def _table(elements: Sequence[str]) -> Float[Tensor, "numbers features"]:
+def _table(row: Int[Tensor, " numbers"], elements: int) -> Float[Tensor, "numbers features"]:
     """Return physical descriptors of all elements, and a one-hot code of the known ones."""
     physical = torch.tensor(descriptors(), dtype=torch.get_default_dtype())
-    code = physical.new_zeros(len(physical), len(elements))
-    code[[number_of[symbol] for symbol in elements], range(len(elements))] = 1.0
+    code = (row[: len(physical), None] == torch.arange(elements)).to(physical)
     return torch.cat([physical, code], dim=1)
-
-
-def _known(elements: Sequence[str]) -> Tensor:
-    known = torch.zeros(len(chemical_symbols), dtype=torch.bool)
-    known[[number_of[symbol] for symbol in elements]] = True
-    return known

@@ -88,6 +88,11 @@ class Ensemble:
 
     networks: Sequence[SpectrumNetwork]
 
+    def __repr__(self) -> str:
+        first = self.networks[0]
+        known = f"{len(first.elements)} elements"
+        return f"Ensemble({len(self.networks)} networks, {first.irreps_hidden}, {known})"
+
     def predict(
         self, structures: Iterable[Atoms]
     ) -> tuple[Float[np.ndarray, "crystals points"], Float[np.ndarray, "crystals points"]]:

@@ -45,7 +45,7 @@ def lattice_sums(atoms: Atoms, *, lmax: int = 0, dos: object = None) -> Data:
         ValueError: for a slab, a wire or a molecule, for atoms that overlap, sites shared by elements, or
             masses other than those of the elements, which no network here was trained on.
     """
-    atoms = plain(atoms, refuses=["masses"])  # the networks know those of the elements
+    atoms = plain(atoms, refuses=["masses", "magnetic_order"])  # the networks know those of the elements
     if not atoms.pbc.all():
         raise ValueError(f"atoms: phonon spectra are of crystals, periodic along all axes, got {atoms.pbc}")
     edges = graphs.to_graph(atoms, CUTOFF)

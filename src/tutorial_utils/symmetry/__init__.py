@@ -10,6 +10,7 @@
 ('permutation', '1o')
 """
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.symmetry.laws import LAWS, Law
 from tutorial_utils.symmetry.outputs import of_calculator
 from tutorial_utils.symmetry.report import Report, equivariance_report
@@ -37,3 +38,5 @@ __all__ = [
     "supercell",
     "translate",
 ]
+
+explain(globals())

@@ -123,11 +123,18 @@ def supercell(structure: Structure, repeats: int | Sequence[int]) -> Structure:
     Raises:
         ValueError: for repeats below one, or along a direction that is not periodic, or a batch.
     """
-    numbers = np.broadcast_to(np.asarray(repeats), (3,))
-    if numbers.dtype.kind != "i" or (numbers < 1).any() or (numbers[~pbc_of(structure)] > 1).any():
+    numbers, periodic = np.atleast_1d(repeats), pbc_of(structure)
+    if numbers.shape in ((1,), (3,)):
+        numbers = np.broadcast_to(numbers, (3,))
+    if (
+        len(numbers) != 3
+        or numbers.dtype.kind != "i"
+        or numbers.min() < 1
+        or numbers[~periodic].max(initial=1) > 1
+    ):
         raise ValueError(
-            f"repeats: expected whole numbers above zero, and 1 where pbc={pbc_of(structure).tolist()} "
-            f"is False; got {np.asarray(repeats).tolist()}"
+            "repeats: expected one whole number above zero or three, and 1 where "
+            f"pbc={periodic.tolist()} is False; got {repeats!r}"
         )
     if isinstance(structure, Atoms):
         return plain(structure, argument="structure").repeat(tuple(int(n) for n in numbers))

@@ -11,6 +11,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
+from tutorial_utils.groups.rotations import D
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -51,19 +53,13 @@ class Scale:
 
 
 def matrix_of(irreps: o3.Irreps, R: Float[np.ndarray, "3 3"]) -> Float[Tensor, "dim dim"]:
-    """Give D(R) in float64, whatever the default dtype: e3nn builds it from constants of that dtype."""
+    """Give D(R) in float64, whatever the default dtype."""
     return _matrix(str(irreps), np.asarray(R, dtype=float).tobytes())
 
 
 @lru_cache(maxsize=256)
 def _matrix(irreps: str, R: bytes) -> Tensor:
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        matrix = torch.tensor(np.frombuffer(R).reshape(3, 3).copy(), dtype=torch.float64)
-        return o3.Irreps(irreps).D_from_matrix(matrix)
-    finally:
-        torch.set_default_dtype(default)
+    return D(irreps, torch.tensor(np.frombuffer(R).reshape(3, 3)))
 
 
 def blocks(y: Float[Tensor, "*rows dim"], irreps: o3.Irreps, ir: o3.Irrep) -> Float[Tensor, "*rows mul d"]:

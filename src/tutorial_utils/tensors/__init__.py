@@ -1,5 +1,6 @@
 """Property tensors of crystals: what symmetry leaves of them, and how to read symmetry off them."""
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.groups.crystals import operations
 from tutorial_utils.tensors.elasticity import (
     ELASTIC_CLASSES,
@@ -57,3 +58,5 @@ __all__ = [
     "to_voigt",
     "young_modulus",
 ]
+
+explain(globals())

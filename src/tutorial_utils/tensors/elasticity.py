@@ -5,11 +5,10 @@ from functools import cache
 from types import MappingProxyType
 
 import numpy as np
-import torch
 from jaxtyping import Float
+from scipy.linalg import block_diag, expm
 from scipy.spatial.transform import Rotation
-from scipy.stats import chi2
-from torch import Tensor
+from scipy.special import chdtri
 
 from tutorial_utils import groups
 from tutorial_utils.groups.point_groups import crystallographic
@@ -69,12 +68,14 @@ def fit_classes(stiffness: Float[np.ndarray, "3 3 3 3"]) -> list[ClassFit]:
     A grid over all rotations, then Gauss–Newton steps from its best points: the part that breaks the
     symmetry, (1 - P) D(R)ᵀ c, is made as short as it can be.
     """
-    c = to_irreps(ELASTIC, torch.as_tensor(_one_stiffness(stiffness), dtype=torch.float64))
+    import torch
+
+    c = to_irreps(ELASTIC, torch.tensor(_one_stiffness(stiffness))).numpy()
     fits = []
     for name, group in ELASTIC_CLASSES.items():
         P = _class_projector(group)
-        misfit, R = _best_orientation(c, torch.eye(21).double() - P)
-        fits.append(ClassFit(name, round(torch.trace(P).item()), misfit, R.numpy()))
+        misfit, R = _best_orientation(c, np.eye(21) - P)
+        fits.append(ClassFit(name, round(np.trace(P)), misfit, R))
     return fits
 
 
@@ -99,7 +100,7 @@ def recognise(stiffness: Float[np.ndarray, "3 3 3 3"], *, noise: float) -> Class
     allowed = [
         fit
         for fit in fit_classes(stiffness)
-        if fit.constants == 21 or fit.misfit**2 <= noise**2 * chi2.ppf(0.999, 21 - fit.constants)
+        if fit.constants == 21 or fit.misfit**2 <= noise**2 * chdtri(21 - fit.constants, 0.001)
     ]
     return min(allowed, key=lambda fit: (fit.constants, fit.misfit))
 
@@ -114,48 +115,55 @@ def _one_stiffness(stiffness: Float[np.ndarray, "3 3 3 3"]) -> Float[np.ndarray,
 
 
 @cache
-def _class_projector(group: str | None) -> Float[Tensor, "21 21"]:
+def _class_projector(group: str | None) -> Float[np.ndarray, "21 21"]:
     """Return the projector on one of the eight symmetries, for the coefficients of the irreps."""
     if group is None:  # the average over all rotations leaves the scalars
-        degrees = torch.tensor([l for l in ELASTIC.irreps.ls for _ in range(2 * l + 1)])
-        return torch.diag((degrees == 0).double())
-    return groups.D(ELASTIC.irreps, torch.tensor(crystallographic(group))).mean(0)
+        degrees = np.array([l for l in ELASTIC.irreps.ls for _ in range(2 * l + 1)])
+        return np.diag((degrees == 0).astype(float))
+    return _matrices(crystallographic(group)).mean(axis=0)
+
+
+def _matrices(R: Float[np.ndarray, "n 3 3"]) -> Float[np.ndarray, "n 21 21"]:
+    """Return the matrices by which orthogonal ones act on the coefficients of the irreps."""
+    import torch
+
+    return groups.D(ELASTIC.irreps, torch.tensor(R)).numpy()
 
 
 @cache
-def _grid() -> tuple[Float[Tensor, "n 3 3"], Float[Tensor, "n 21 21"]]:
+def _grid() -> tuple[Float[np.ndarray, "n 3 3"], Float[np.ndarray, "n 21 21"]]:
     """Return many rotations, every orientation equally likely, and their D matrices."""
-    R = torch.tensor(Rotation.random(GRID, rng=np.random.default_rng(0)).as_matrix())
-    return R, groups.D(ELASTIC.irreps, R)
+    R = Rotation.random(GRID, rng=np.random.default_rng(0)).as_matrix()
+    return R, _matrices(R)
 
 
 @cache
-def _generators(degrees: tuple[int, ...]) -> Float[Tensor, "3 dim dim"]:
+def _generators(degrees: tuple[int, ...]) -> Float[np.ndarray, "3 dim dim"]:
     """Return X with D(exp θ) = exp(θ·X) for irreps of these degrees."""
-    blocks = [torch.tensor(groups.generators(l)) for l in degrees]  # each (3, 2l+1, 2l+1)
-    return torch.stack([torch.block_diag(*(block[axis] for block in blocks)) for axis in range(3)])
+    blocks = [groups.generators(l) for l in degrees]  # each (3, 2l+1, 2l+1)
+    return np.stack([block_diag(*(block[axis] for block in blocks)) for axis in range(3)])
 
 
 def _best_orientation(
-    c: Float[Tensor, "21"], breaking: Float[Tensor, "21 21"]
-) -> tuple[float, Float[Tensor, "3 3"]]:
+    c: Float[np.ndarray, "21"], breaking: Float[np.ndarray, "21 21"]
+) -> tuple[float, Float[np.ndarray, "3 3"]]:
     """Return the least norm of D(R)ᵀ c after the projector `breaking`, and the rotation R that gives it."""
     R, D = _grid()
-    order = (c @ D @ breaking).norm(dim=-1).argsort()[:STARTS]
+    order = np.linalg.norm(c @ D @ breaking, axis=-1).argsort()[:STARTS]
     R, D = R[order], D[order]
-    best, best_R = torch.inf, R[0]
+    best, best_R = np.inf, R[0]
     for _ in range(STEPS):
         own = c @ D  # (starts, 21): D(R)ᵀ c, the tensor in the crystal's axes
         residual = own @ breaking
-        norm, n = residual.norm(dim=-1).min(0)
-        if norm < best:
-            best, best_R = norm.item(), R[n]
-        slope = torch.einsum("si,aij,jk->ska", own, _generators(tuple(ELASTIC.irreps.ls)), breaking)
+        norms = np.linalg.norm(residual, axis=-1)
+        if norms.min() < best:
+            best, best_R = float(norms.min()), R[norms.argmin()]
+        slope = np.swapaxes((own @ _generators(tuple(ELASTIC.irreps.ls))) @ breaking, 0, 1)  # (starts, 3, 21)
         # a turn that changes nothing, about a sixfold axis say, is left out by pinv
-        angle = -(torch.linalg.pinv(slope, rtol=1e-3) @ residual[..., None])[..., 0]  # (starts, 3)
-        angle = angle / angle.norm(dim=-1, keepdim=True).clamp(min=LONGEST_STEP) * LONGEST_STEP
+        angle = -(residual[:, None] @ np.linalg.pinv(slope, rcond=1e-3))[:, 0]  # (starts, 3)
+        angle *= LONGEST_STEP / np.maximum(np.linalg.norm(angle, axis=-1, keepdims=True), LONGEST_STEP)
         R, D = (
-            x @ torch.linalg.matrix_exp(torch.einsum("sa,aij->sij", angle, _generators(degrees)))
+            x @ expm(np.einsum("sa,aij->sij", angle, _generators(degrees)))
             for x, degrees in ((R, (1,)), (D, tuple(ELASTIC.irreps.ls)))
         )
     return best, best_R

@@ -31,15 +31,17 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from e3nn import o3
 from jaxtyping import Float, Shaped
-from torch import Tensor
 
 from tutorial_utils.conventions import VOIGT
 from tutorial_utils.groups.checks import TOLERANCE, checked, orthogonal
+
+if TYPE_CHECKING:  # only irreps need them, and they take seconds
+    from e3nn import o3
+    from torch import Tensor
 
 Operations = Float[np.ndarray, "order 3 3"]
 
@@ -71,7 +73,7 @@ class Property:
         return len(symmetric_basis(self))
 
     @property
-    def irreps(self) -> o3.Irreps:
+    def irreps(self) -> "o3.Irreps":
         """The irreps that it decomposes into."""
         return _reduced(self)[0]
 
@@ -257,6 +259,8 @@ def _number(size: float) -> str | None:
 @contextmanager
 def float64_default() -> Iterator[None]:
     """Let e3nn make its constants in float64; it takes the default dtype, and float32 is 1e-7 off."""
+    import torch
+
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -266,8 +270,10 @@ def float64_default() -> Iterator[None]:
 
 
 @cache
-def _reduced(kind: Property) -> tuple[o3.Irreps, Tensor]:
+def _reduced(kind: Property) -> "tuple[o3.Irreps, Tensor]":
     """Return irreps and the orthogonal change of basis (dim, 3^rank), always in float64."""
+    from e3nn import o3
+
     vectors = dict.fromkeys(kind.formula[: kind.rank], "1o")
     with float64_default():
         reduced = o3.ReducedTensorProducts(kind.formula, **vectors)
@@ -276,8 +282,10 @@ def _reduced(kind: Property) -> tuple[o3.Irreps, Tensor]:
     return irreps, reduced.change_of_basis.flatten(1)
 
 
-def to_irreps(kind: Property, tensor: Float[Tensor, "*batch_and_indices"]) -> Float[Tensor, "*batch dim"]:
-    """Return the coefficients of the irreps `kind.irreps`; an isometry, unlike Voigt's table."""
+def to_irreps(kind: Property, tensor: "Tensor") -> "Tensor":
+    """Return the coefficients of `kind.irreps`, (..., 3, ..., 3) -> (..., dim): an isometry."""
+    from torch import Tensor
+
     if not isinstance(tensor, Tensor):
         raise ValueError(f"tensor: expected a torch.Tensor, got {type(tensor).__name__}; torch.as_tensor(T)")
     _check_indices(kind, tuple(tensor.shape))
@@ -285,10 +293,10 @@ def to_irreps(kind: Property, tensor: Float[Tensor, "*batch_and_indices"]) -> Fl
     return tensor.flatten(tensor.ndim - kind.rank) @ Q.T
 
 
-def from_irreps(
-    kind: Property, coefficients: Float[Tensor, "*batch dim"]
-) -> Float[Tensor, "*batch_and_indices"]:
-    """Return the Cartesian tensor of given coefficients; the inverse of `to_irreps`."""
+def from_irreps(kind: Property, coefficients: "Tensor") -> "Tensor":
+    """Return the Cartesian tensor, (..., dim) -> (..., 3, ..., 3); the inverse of `to_irreps`."""
+    from torch import Tensor
+
     if not isinstance(coefficients, Tensor) or coefficients.shape[-1:] != (_known(kind).dim,):
         raise ValueError(
             f"coefficients: expected a torch.Tensor (..., {kind.dim}) for {kind.irreps}, got "

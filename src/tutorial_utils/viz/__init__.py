@@ -5,8 +5,8 @@ Every figure goes through `show`, which stores it with an alternative text and p
     show(fig, *, alt)                        plotly figure or structure; alt = the message, with its number
 
     structure(atoms, *, vectors=None, tensors=None, labels=None, style="ball-and-stick",
-              vector_scale=None, tensor_scale=None, values=None, label="frame", unit="", height=360)
-                                             atoms, or a list of them (frames with a slider)
+              vector_scale=None, tensor_scale=None, values=None, label="frame", unit="", height=360,
+              playing=False)                 atoms, or a list of them (frames with a slider)
     slider(frames, values, *, label, unit="", active=0)
                                              list of plotly figures -> one figure with a slider
     spherical_surface(coefficients, *, lmax=None, irreps=None, shape="radius", resolution=25)
@@ -20,6 +20,7 @@ Every figure goes through `show`, which stores it with an alternative text and p
     irreps_diagram(irreps, *, values=None)   which l and parities a feature holds, how much of each
     learning_curve(table, *, x, y, by=None, x_label=None, y_label=None)
                                              one row per seed; mean, with bars from smallest to largest
+    spread(places, apart)                    where labels can stand that would collide where they belong
 
     OKABE_ITO                                {"blue": "#0072B2", "orange": ..., ...}, safe for all eyes
     TEMPLATE                                 the course's plotly template; show() applies it
@@ -29,7 +30,8 @@ A figure should stay below 200 kB: pass fewer points, or fewer frames. It needs 
 it is one. Points in a plane are drawn as SVG; only solids take one of the browser's few WebGL views.
 """
 
-from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider
+from tutorial_utils.arguments import explain
+from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider, spread
 from tutorial_utils.viz.display import show
 from tutorial_utils.viz.meshes import Mesh, level_set, surfaces
 from tutorial_utils.viz.spherical import spherical_surface
@@ -50,6 +52,9 @@ __all__ = [
     "show",
     "slider",
     "spherical_surface",
+    "spread",
     "structure",
     "surfaces",
 ]
+
+explain(globals())

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from e3nn import o3
 from jaxtyping import Float
+from scipy.optimize import isotonic_regression
 
 from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
 
@@ -128,6 +129,22 @@ def _padded(values: Float[np.ndarray, " n"], log: bool) -> list[float]:
     low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
     pad = 0.05 * (high - low) or 0.5
     return [float(low - pad), float(high + pad)]
+
+
+def spread(places: Sequence[float], apart: float) -> Float[np.ndarray, " n"]:
+    """Move labels apart, no further than needed (least squares), and keep their order.
+
+    Args:
+        places: Where each label would stand best, along one axis.
+        apart: The least distance between two of them.
+
+    Returns:
+        Where each can stand, in the order of `places`.
+    """
+    wanted, steps = np.asarray(places, dtype=float), apart * np.arange(len(places))
+    order, free = np.argsort(wanted, kind="stable"), np.empty(len(places))
+    free[order] = isotonic_regression(wanted[order] - steps).x + steps
+    return free
 
 
 def irreps_diagram(irreps: str | o3.Irreps, *, values: Float[Any, " dim"] | None = None) -> go.Figure:

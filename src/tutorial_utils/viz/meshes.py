@@ -1,6 +1,6 @@
 """Surfaces of constant value around atoms, in several colours or coloured by another quantity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from jaxtyping import Float, Int
 
+from tutorial_utils.structures import plain
 from tutorial_utils.viz.structures import element_colors
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 
@@ -42,7 +43,11 @@ _CUTS = {
 
 
 def level_set(
-    values: Float[np.ndarray, "x y z"], level: float, *, origin: Any = (0, 0, 0), spacing: float = 1.0
+    values: Float[np.ndarray, "x y z"],
+    level: float,
+    *,
+    origin: Sequence[float] | Float[np.ndarray, "3"] = (0, 0, 0),
+    spacing: float = 1.0,
 ) -> Mesh:
     """Return the surface where f is `level`, by marching tetrahedra.
 
@@ -102,12 +107,16 @@ def surfaces(
     Returns:
         A figure that turns.
     """
-    fig = go.Figure(_sticks_and_balls(atoms), {"template": TEMPLATE})
+    fig = go.Figure(_sticks_and_balls(plain(atoms)), {"template": TEMPLATE})
     for name, (mesh, color) in meshes.items():
         x, y, z = mesh.vertices.astype(np.float32).round(3).T
         i, j, k = mesh.triangles.astype(np.uint32 if len(mesh.vertices) > 65_535 else np.uint16).T
         trace = go.Mesh3d(x=x, y=y, z=z, i=i, j=j, k=k, opacity=opacity, name=name, hoverinfo="name")
         if isinstance(color, str):
+            if color not in OKABE_ITO:
+                raise ValueError(
+                    f"meshes: {name} has the colour {color!r}, which is none of {', '.join(OKABE_ITO)}"
+                )
             trace.update(color=OKABE_ITO[color], showlegend=True)
         else:
             reach = float(np.abs(color).max())

@@ -6,12 +6,14 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 from e3nn import o3
+from jaxtyping import Float
+from torch import Tensor
 
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 
 
 def spherical_surface(
-    coefficients: Any,
+    coefficients: Float[np.ndarray, " components"] | Float[Tensor, " components"],
     *,
     lmax: int | None = None,
     irreps: str | o3.Irreps | None = None,

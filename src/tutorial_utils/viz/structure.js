@@ -137,6 +137,8 @@
     name();
     knob.parentNode.after(play);
     move();
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if ("playing" in knob.dataset && !calm) play.click();
   }
 
   function tapToTurn(box, stage) { // a finger that starts here scrolls the page until it is told to turn

@@ -13,6 +13,7 @@ import py3Dmol
 from ase import Atoms
 from ase.data.colors import jmol_colors
 
+from tutorial_utils.structures import plain
 from tutorial_utils.viz.picture import cell_edges, draw_picture, view_rotation
 from tutorial_utils.viz.theme import OKABE_ITO
 
@@ -53,6 +54,7 @@ class Structure:
         steps: What each frame is called; one entry where there is no slider.
         label: What the slider changes.
         height: Height in CSS pixels.
+        playing: Whether the slider moves by itself from the start.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Structure:
     steps: tuple[str, ...]
     label: str
     height: int
+    playing: bool = False
 
     def html(self, alt: str) -> str:
         """Write the viewer as HTML: a picture first, the turning structure over it once 3Dmol.js is there.
@@ -93,7 +96,7 @@ class Structure:
         return (
             f'<label hidden style="display:block">{label}: <output>{html.escape(self.steps[0])}</output>'
             f'<input type="range" min="0" max="{len(self.steps) - 1}" value="0" aria-label="{label}" '
-            f'data-names="{names}" style="display:block;width:100%"></label>'
+            f'data-names="{names}"{" data-playing" * self.playing} style="display:block;width:100%"></label>'
         )
 
     def _key(self) -> str:
@@ -115,6 +118,7 @@ def structure(
     label: str = "frame",
     unit: str = "",
     height: int = 360,
+    playing: bool = False,
 ) -> Structure:
     """Draw a molecule or crystal that turns, with vectors as arrows and symmetric tensors as ellipsoids.
 
@@ -131,6 +135,7 @@ def structure(
         label: What the slider changes.
         unit: Unit of `values`.
         height: Height in CSS pixels.
+        playing: Let the slider move by itself, until it is paused; not where a reader asked for less motion.
 
     Returns:
         An object for `show`.
@@ -138,7 +143,7 @@ def structure(
     Raises:
         ValueError: Shapes, numbers of frames or the style do not fit.
     """
-    frames = [atoms] if isinstance(atoms, Atoms) else list(atoms)
+    frames = [plain(frame) for frame in ([atoms] if isinstance(atoms, Atoms) else atoms)]
     _check_frames(frames, style)
     texts = _labels(frames[0], labels)
     arrows = _fields(frames, vectors, "vectors", vector_scale, _COLORS)
@@ -146,14 +151,14 @@ def structure(
     steps = _steps(frames, values, unit)
     commands = _commands(frames, style, texts, arrows, blobs)
     picture = draw_picture(frames[0], element_colors(frames[0]), style, texts, arrows, blobs)
-    content = json.dumps([commands, picture, steps, label, height])
+    content = json.dumps([commands, picture, steps, label, height, playing])
     name = "structure-" + hashlib.sha256(content.encode()).hexdigest()[:12]
-    return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height)
+    return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height, playing)
 
 
 def _check_frames(frames: list, style: str) -> None:
-    if not frames or not all(isinstance(frame, Atoms) for frame in frames) or len(frames[0]) == 0:
-        raise ValueError("atoms must be an ase.Atoms with atoms in it, or a list of them")
+    if not frames:
+        raise ValueError("atoms must be an ase.Atoms, or a list of at least one")
     if any(list(frame.numbers) != list(frames[0].numbers) for frame in frames):
         raise ValueError("atoms: all frames must hold the same elements in the same order")
     if style not in _STYLES:

@@ -1,15 +1,20 @@
 """Functions in space, drawn as surfaces of constant value."""
 
-from typing import Any
-
 import numpy as np
 import plotly.graph_objects as go
+from jaxtyping import Float
+from torch import Tensor
 
 from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
 
 
 def isosurface(
-    values: Any, *, reach: float, level: float = 0.4, color: str = "sky", resolution: int = 21
+    values: Float[np.ndarray, "n n n"] | Float[Tensor, "n n n"],
+    *,
+    reach: float,
+    level: float = 0.4,
+    color: str = "sky",
+    resolution: int = 21,
 ) -> go.Figure:
     """Draw the surface where f is `level` times its highest value, inside a cube around the origin.
 

@@ -1,4 +1,5 @@
-/* Colours "> **Predict, then run.** ...", Pitfall and Take-away in JupyterLab as in the book.
+/* Colours "> **Predict, then run.** ...", Pitfall and Take-away in JupyterLab as in the book, and writes below each
+   figure the sentence that the book has as its caption.
    Written as JupyterLab loads extensions, so that no build is needed. */
 (function () {
   "use strict";
@@ -16,18 +17,38 @@
     });
   }
 
+  function message(figure) {
+    const meta = figure.layout && figure.layout.meta; // of plotly; a structure has its words for screen readers
+    return meta ? meta.alt : figure.getAttribute("aria-label") || figure.getAttribute("alt");
+  }
+
+  function caption(root) {
+    const figures = ".js-plotly-plot, .course-structure [role=img], .course-structure img";
+    root.querySelectorAll(".jp-OutputArea-output").forEach(function (output) {
+      const figure = output.querySelector(figures), words = figure && message(figure);
+      if (!words || output.querySelector(".course-caption")) return;
+      const line = document.createElement("p");
+      line.className = "course-caption";
+      line.setAttribute("aria-hidden", "true"); // a screen reader has heard it as the figure's name
+      line.style.cssText = "margin: 0 0 1em; color: var(--jp-ui-font-color2); font-size: var(--jp-content-font-size1)";
+      line.textContent = words;
+      output.append(line);
+    });
+  }
+
   const plugin = {
     id: "tutorial_utils:boxes",
     autoStart: true,
     activate: function () {
-      dress(document);
-      new MutationObserver(function () { dress(document); }).observe(document.body, {childList: true, subtree: true});
+      const both = function () { dress(document); caption(document); };
+      both();
+      new MutationObserver(both).observe(document.body, {childList: true, subtree: true});
     },
   };
 
   window._JUPYTERLAB = window._JUPYTERLAB || {};
   window._JUPYTERLAB.tutorial_utils = {
     init: function () {},
-    get: function () { return Promise.resolve(function () { return {default: plugin}; }); },
+    get: function () { return Promise.resolve(function () { return {__esModule: true, default: plugin}; }); },
   };
 })();

@@ -1,4 +1,4 @@
-"""Exercises 4.5 and 4.6: what a Jacobian feels at a symmetric site, and where to start."""
+"""Exercises 4.5 and 4.6: the rank of a Jacobian at a symmetric site, and where to start."""
 
 from collections.abc import Callable
 
@@ -8,30 +8,31 @@ from torch import Tensor
 
 from tutorial_utils import descriptors
 from tutorial_utils.descriptors import recovery
-from tutorial_utils.exercises import _session_04_cases as _cases
 from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.session_04 import cases
 
-_FELT = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
+_GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
 
 
 @exercise(
     "4.5",
-    title="How much is felt?",
+    title="The rank, from characters",
     hint=[
         "A1 occurs in a representation as often as the mean of its character says.",
-        "Coordinates: (neighbours left in place) × trace. Rotations, which nothing feels: det × trace.",
+        "Coordinates: (neighbours left in place) × trace. Rotations, which change no invariant: det × trace.",
     ],
 )
-def felt_directions(answer: Callable[[Tensor, Tensor], int]) -> str:
+def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
     """Compare with the singular values of the Jacobian at sites of several groups; name the usual slips."""
-    cases = [_cases.orbit_site(name) for name in _FELT]
-    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_FELT, cases, strict=True)]
-    right = [_rank(v) for v, _ in cases]
+    sites = [cases.orbit_site(name) for name in _GROUPS]
+    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_GROUPS, sites, strict=True)]
+    right = [_rank(v) for v, _ in sites]
+    _without_lengths(answer, sites, found)
     if found == right:
         return "Right at eight sites: group theory knows the rank of a matrix that it never saw."
-    counts = [_counts(v, G) for v, G in cases]
+    counts = [_counts(v, G) for v, G in sites]
     slips = {
-        "A1 motions that are rotations are counted too, as in C3: no invariant feels a rotation.": [
+        "A1 motions that are rotations are counted too, as in C3: no invariant changes under a rotation.": [
             modes for modes, _, _ in counts
         ],
         "You subtract three rotations everywhere: of the A1 motions only those rotations may go that are A1 "
@@ -39,17 +40,17 @@ def felt_directions(answer: Callable[[Tensor, Tensor], int]) -> str:
         "Every neighbour contributes its trace, also where the operation moves it to another's place: a "
         "coordinate that lands elsewhere is not on the diagonal.": [crude for _, _, crude in counts],
         "The rotation vector is axial: its character is det × trace. You subtracted that of a translation.": [
-            modes - polar for (modes, _, _), polar in zip(counts, _translations(cases), strict=True)
+            modes - polar for (modes, _, _), polar in zip(counts, _translations(sites), strict=True)
         ],
         "That is the number of all directions without rotations. Symmetry hides most of them: to first order "
-        "J only feels A1.": [3 * len(v) - 3 for v, _ in cases],
+        "only A1 motions change an invariant.": [3 * len(v) - 3 for v, _ in sites],
     }
     for message, numbers in slips.items():
         if found == numbers:
             raise Wrong(message)
-    k = next(k for k in range(len(cases)) if found[k] != right[k])
+    k = next(k for k in range(len(sites)) if found[k] != right[k])
     raise Wrong(
-        f"At a site of symmetry {_FELT[k]} with {len(cases[k][0])} neighbours you say {found[k]}, the "
+        f"At a site of symmetry {_GROUPS[k]} with {len(sites[k][0])} neighbours you say {found[k]}, the "
         f"singular values say {right[k]}. Suspect the mean over the group of one of the two characters."
     )
 
@@ -63,8 +64,22 @@ def _whole(value: float, name: str) -> int:
     return round(number)
 
 
+def _without_lengths(
+    answer: Callable[[Tensor, Tensor], int], sites: list[tuple[Tensor, Tensor]], found: list[int]
+) -> None:
+    """Ask again at sites a thousand times larger: characters are the same, a Jacobian is zero there."""
+    for name, (v, G), count in zip(_GROUPS, sites, found, strict=True):
+        far = _whole(answer(1000 * v, G.clone()), name)
+        if far != count:
+            raise Wrong(
+                f"With the neighbours of {name} a thousand times farther away your count goes from {count} "
+                f"to {far}; the symmetry is the same, and so are the characters. Suspect a Jacobian, whose "
+                "descriptor ends at a cutoff, or a length in the comparison."
+            )
+
+
 def _rank(v: Tensor) -> int:
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shells = descriptors.SphericalBessel(3, 3.0)
     return recovery.rank(lambda x: recovery.spectra(x, shells, 4), v)
 
 
@@ -78,8 +93,8 @@ def _counts(v: Tensor, G: Tensor) -> tuple[int, int, int]:
     return modes, rotations, crude
 
 
-def _translations(cases: list[tuple[Tensor, Tensor]]) -> list[int]:
-    return [round(G.diagonal(dim1=1, dim2=2).sum(-1).mean().item()) for _, G in cases]
+def _translations(sites: list[tuple[Tensor, Tensor]]) -> list[int]:
+    return [round(G.diagonal(dim1=1, dim2=2).sum(-1).mean().item()) for _, G in sites]
 
 
 @exercise(
@@ -92,9 +107,9 @@ def _translations(cases: list[tuple[Tensor, Tensor]]) -> list[int]:
 )
 def where_to_start(answer: Callable[[int, np.random.Generator], Tensor]) -> str:
     """Walk from the learner's starts to a cube and to an antiprism of lengths that are not given."""
-    shells = descriptors.OrthonormalGaussians(3, 3.0)
+    shells = descriptors.SphericalBessel(3, 3.0)
     shares = {}
-    for name, site in _cases.eight_corners().items():
+    for name, site in cases.eight_corners().items():
         starts = torch.as_tensor(answer(16, np.random.default_rng(0)))
         if starts.shape != (16, 8, 3) or not starts.isfinite().all():
             raise Wrong(f"regular(16, rng) returned {tuple(starts.shape)}; expected 16 starts, (16, 8, 3)")

@@ -1,0 +1,186 @@
+"""Exercises of session 9: densities on the sphere, flow matching, and honest scores of samples."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from tutorial_utils import groups, symmetry
+from tutorial_utils.exercises import _session_09_further  # noqa: F401  exercises 9.4 and 9.5
+from tutorial_utils.exercises.engine import Wrong, exercise
+
+_AXES = np.concatenate([np.eye(3), -np.eye(3)])
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 3**0.5
+_CUBE = np.concatenate([_TETRAHEDRON, -_TETRAHEDRON])
+
+
+def _about_y(degrees: float) -> Float[np.ndarray, "3 3"]:
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+
+
+def _methyl(turned: float) -> Float[np.ndarray, "3 3"]:
+    """Three hydrogens, at 109.47° from a bond along y."""
+    y = -1 / 3
+    first = np.array([math.sqrt(1 - y**2), y, 0.0])
+    return np.stack([_about_y(turned + 120 * k) @ first for k in range(3)])
+
+
+_PAIRS = [
+    ("a methyl group, staggered and eclipsed", _methyl(0), _methyl(60), 3),
+    ("one lobe up, one lobe down", np.array([[0, 1.0, 0]]), np.array([[0, -1.0, 0]]), 1),
+    ("two lobes along x, two along y", _AXES[[0, 3]], _AXES[[1, 4]], 2),
+    ("a tetrahedron and its mirror image", _TETRAHEDRON, -_TETRAHEDRON, 3),
+    ("an octahedron, turned by 45°", _AXES, _AXES @ _about_y(45).T, 4),
+    ("a cube, turned by 45°", _CUBE, _CUBE @ _about_y(45).T, 4),
+    ("a square and a hexagon of lobes around y",
+     np.stack([_about_y(90 * k) @ [1, 0, 0] for k in range(4)]),
+     np.stack([_about_y(60 * k) @ [1, 0, 0] for k in range(6)]), 4),
+]  # fmt: skip
+
+
+@exercise(
+    "9.1",
+    title="Which degree can tell?",
+    hint=[
+        "A density up to l sees a set of directions through the mean of Y_l. When do two means differ?",
+        "For l = 1, 2, …: o3.spherical_harmonics(l, n, True).mean(dim=0), once for each set.",
+    ],
+)
+def which_degree(answer: Callable[[Tensor, Tensor], int]) -> str:
+    """Compare with the lowest degree whose means differ, for sets that are turned at random as well."""
+    for name, one, other, wanted in _PAIRS:
+        R = symmetry.random_rotation(np.random.default_rng(0))
+        # a mean, whatever the order; and each direction twice changes nothing
+        trials = [
+            (one, other),
+            (one @ R.T, other @ R.T),
+            (np.concatenate([one, one]), np.roll(other, 1, axis=0)),
+        ]
+        for what, (a, b) in zip(("", ", turned at random", ", one set listed twice"), trials, strict=True):
+            found = answer(torch.tensor(a), torch.tensor(b))
+            if found != wanted:
+                raise Wrong(f"{name}{what}: expected l = {wanted}, got {found!r}. {_why_degree(a, b, found)}")
+    return f"All {len(_PAIRS)} pairs. Three lobes around a bond need l = 3: below, they are a ring."
+
+
+def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found: object) -> str:
+    if not isinstance(found, int):
+        return "Return a whole number."
+    if found < 1:
+        return "Degree 0 is the same for all sets: start at 1."
+    difference = np.abs(
+        groups.spherical_harmonics(found, a).mean(0) - groups.spherical_harmonics(found, b).mean(0)
+    )
+    if difference.max() < 1e-8:
+        return (
+            f"The means of Y_{found} agree, so a density up to {found} gives both sets the same likelihood. "
+            "Suspect a comparison of single directions, or of sums over sets of different size."
+        )
+    return (
+        "A lower degree has different means already. Suspect that degrees were left out, or a wide tolerance."
+    )
+
+
+@exercise(
+    "9.2",
+    title="Make the way short",
+    hint=[
+        "Renumber first: scipy.optimize.linear_sum_assignment of squared distances between particles.",
+        "Then turn: U, _, Vt = np.linalg.svd(x1.T @ x0) and x1 @ U @ Vt; a reflection is allowed here.",
+    ],
+)
+def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
+    """The same configuration, at a distance no larger than renumbering and turning in this order gives."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        x0, x1 = rng.normal(size=(2, 13, 3))
+        x0, x1 = x0 - x0.mean(axis=0), x1 - x1.mean(axis=0)
+        found = np.asarray(answer(x0.copy(), x1.copy()), dtype=float)
+        if found.shape != x1.shape:
+            raise Wrong(f"Expected the particles of x1, shape {x1.shape}, got {found.shape}.")
+        _same_configuration(x1, found)
+        before, after = np.linalg.norm(x1 - x0), np.linalg.norm(found - x0)
+        renumbered = x1[linear_sum_assignment(((x0[:, None] - x1) ** 2).sum(axis=-1))[1]]
+        U, _, Vt = np.linalg.svd(renumbered.T @ x0)
+        best = np.linalg.norm(renumbered @ U @ Vt - x0)
+        if after > before + 1e-9:
+            raise Wrong(
+                f"The way became longer: {before:.2f} before, {after:.2f} after. Suspect the transposed "
+                "rotation, or the inverse of the permutation."
+            )
+        alone = np.linalg.norm(renumbered - x0)
+        if after > alone - 1e-9:
+            raise Wrong(
+                f"The way has length {after:.3f}; renumbering alone gives {alone:.3f}. "
+                "Suspect that x1 was not turned, or turned before it was renumbered."
+            )
+        if after > best + 1e-6:
+            raise Wrong(
+                f"The way has length {after:.3f}, but {best:.3f} is possible: renumber, then turn. "
+                "Suspect that reflections were left out, or the order of the two steps."
+            )
+    return "Same configuration, shorter way: for random numbers it shrinks by a third to a half."
+
+
+def _same_configuration(x1: Float[np.ndarray, "n 3"], found: Float[np.ndarray, "n 3"]) -> None:
+    lengths = [np.sort(np.linalg.norm(x[:, None] - x, axis=-1).ravel()) for x in (x1, found)]
+    error = np.abs(lengths[0] - lengths[1]).max()
+    if error > 1e-8:
+        raise Wrong(
+            f"That is another configuration: its distances differ from those of x1 by up to {error:.1e}. "
+            "Suspect a matrix that is not orthogonal, or that particles of x0 were returned."
+        )
+
+
+@exercise(
+    "9.3",
+    title="How many samples are they worth?",
+    hint=[
+        "The weight of a sample is what it should have over what it has: exp(-E) / p.",
+        "Subtract the largest logarithm before exp; then (Σ w)² / Σ w², over the number of samples.",
+    ],
+)
+def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
+    """Limits that are known: equal weights, one weight, added constants, and a known Gaussian case."""
+    rng = np.random.default_rng(0)
+    E, log_p = rng.normal(size=200), rng.normal(size=200)
+
+    def size(E: np.ndarray, log_p: np.ndarray) -> float:
+        with np.errstate(all="ignore"):
+            found = float(answer(E.copy(), log_p.copy()))
+        return found
+
+    if not abs((found := size(E, -E)) - 1) < 1e-9:
+        raise Wrong(
+            f"Where log p = -E, all samples count alike and the answer is 1; got {found:.3g}. Suspect the "
+            "sign of E or of log p (the weight is exp(-E) / p), or that the number of samples is missing."
+        )
+    one = np.where(np.arange(200) == 7, -60.0, 0.0)
+    if not abs((found := size(one, np.zeros(200))) - 1 / 200) < 1e-6:
+        raise Wrong(
+            f"One weight of e^60 among 200 samples is worth one sample, 1/200 = 0.005; got {found:.3g}. "
+            "Suspect a mean of weights, or of logarithms: it is (Σ w)² / (n Σ w²)."
+        )
+    if not abs((found := size(E + 2000, log_p - 3000)) - size(E, log_p)) < 1e-9:
+        raise Wrong(
+            f"A constant added to E or to log p changes nothing, but the answer becomes {found:.3g}. Suspect "
+            "overflow: subtract the largest log weight before exp."
+        )
+    x = rng.normal(size=20000)  # drawn from a normal density, weighted towards one half as wide
+    found = size(2 * x**2, -(x**2) / 2)
+    if not abs(found - _kish(-1.5 * x**2)) < 1e-6:
+        raise Wrong(
+            f"For normal densities of widths 1 and ½ the answer is {_kish(-1.5 * x**2):.3f}; got {found:.3f}."
+        )
+    return "Equal weights, one heavy weight, added constants and two normal densities: all right."
+
+
+def _kish(log_w: Float[np.ndarray, " n"]) -> float:
+    w = np.exp(log_w - log_w.max())
+    return float(w.sum() ** 2 / (len(w) * (w**2).sum()))

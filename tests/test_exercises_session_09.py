@@ -1,0 +1,81 @@
+"""The exercises of session 9 take right answers and tell the wrong ones why."""
+
+import numpy as np
+import torch
+from e3nn import o3
+from exercise_answers import exercise_tests
+from scipy.optimize import linear_sum_assignment
+
+
+def degree(n, other, *, start=1, step=1, mean=True):
+    for l in range(start, 12, step):
+        Y, Z = (o3.spherical_harmonics(l, x, True) for x in (n, other))
+        difference = Y.mean(0) - Z.mean(0) if mean else Y.sum(0) - Z.sum(0)
+        if difference.abs().max() > 1e-6:
+            return l
+    return 0
+
+
+def turned(x0, x1):
+    U, _, Vt = np.linalg.svd(x1.T @ x0)
+    return x1 @ U @ Vt
+
+
+def renumbered(x0, x1):
+    return x1[linear_sum_assignment(((x0[:, None] - x1) ** 2).sum(-1))[1]]
+
+
+def size(E, log_p, *, sign=1, safe=True):
+    w = -E - sign * log_p
+    w = np.exp(w - w.max() if safe else w)
+    return w.sum() ** 2 / (len(w) * (w**2).sum())
+
+
+def hutchinson(field, x, *, noise=torch.randn_like, both=True):
+    ε = noise(x)
+    x = x.requires_grad_()
+    (row,) = torch.autograd.grad((field(x) * ε).sum(), x)
+    return (row * ε).sum(-1) if both else row.sum(-1)
+
+
+def signs(x):
+    return torch.randint(0, 2, x.shape).to(x) * 2 - 1
+
+
+def line(f0, f1, t):
+    d = f1 - f0
+    return (f0 + t * (d - np.round(d))) % 1
+
+
+def one_cell(f0, f1, t):
+    d = f1 - f0
+    return (f0 + t * (d - (d > 0.5) + (d < -0.5))) % 1
+
+
+RIGHT = [
+    ("9.1", degree),
+    ("9.2", lambda x0, x1: turned(x0, renumbered(x0, x1))),
+    ("9.3", size),
+    ("9.4", hutchinson),
+    ("9.4", lambda field, x: hutchinson(field, x, noise=signs)),
+    ("9.5", line),
+]
+WRONG = [
+    ("9.1", lambda n, other: 1, "The means of Y_1 agree"),
+    ("9.1", lambda n, other: degree(n, other, start=2, step=2), "degrees were left out"),
+    ("9.1", lambda n, other: degree(n, other, mean=False), "sums over sets of different size"),
+    ("9.2", lambda x0, x1: renumbered(x0, x1), "was not turned"),
+    ("9.2", lambda x0, x1: turned(x0, x1), "turned before it was renumbered"),
+    ("9.2", lambda x0, x1: turned(-x0, x1), "longer"),
+    ("9.2", lambda x0, x1: x0, "another configuration"),
+    ("9.3", lambda E, log_p: size(E, log_p, sign=-1), "Suspect the sign"),
+    ("9.3", lambda E, log_p: size(E, log_p, safe=False), "overflow"),
+    ("9.3", lambda E, log_p: len(E) * size(E, log_p), "number of samples is missing"),
+    ("9.4", lambda field, x: hutchinson(field, x, noise=torch.rand_like), "mean is not 0"),
+    ("9.4", lambda field, x: hutchinson(field, x, noise=torch.ones_like), "none at all"),
+    ("9.4", lambda field, x: hutchinson(field, x, both=False), "missing factor ε"),
+    ("9.5", lambda f0, f1, t: (f0 + t * (f1 - f0)) % 1, "long way round"),
+    ("9.5", one_cell, "one cell only"),
+    ("9.5", lambda f0, f1, t: f0 + t * (f1 - f0 - np.round(f1 - f0)), "leaves the cell"),
+]
+TestAnswers = exercise_tests(9, RIGHT, WRONG)
