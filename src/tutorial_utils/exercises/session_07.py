@@ -112,7 +112,7 @@ def heat(answer: Callable) -> str:
     if abs(double - hot) > 1e-3 * limit:
         raise Wrong(f"Twice g gives {double / hot:.2f} times the heat: the scale of g must not matter.")
     if abs(hot - limit) > 2e-2:
-        raise Wrong(f"Hot crystals have 3R = {limit:.2f}, yours {hot:.2f}: {_heat_suspect(hot / limit)}")
+        raise Wrong(f"Hot crystals reach {limit:.2f}, yours {hot:.2f}: {_heat_suspect(hot / limit)}")
     if cold > 0.02 * limit:
         raise Wrong(f"At 3 K you find {cold:.2f}: quanta are frozen there. Suspect x, which is hν/kT.")
     right = float(heat_capacity(ν, g, 300.0))  # g vanishes at both ends: sum and trapezoids agree
@@ -121,7 +121,7 @@ def heat(answer: Callable) -> str:
             f"Both limits hold, but at 300 K you find {warm:.2f}, not {right:.2f} J/(K mol): "
             "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/kT."
         )
-    return "3R when hot, nothing when cold, right between, and the scale of g does not matter."
+    return "Three gas constants when hot, nothing when cold, right between, whatever the scale of g."
 
 
 def _heat_suspect(ratio: float) -> str:
