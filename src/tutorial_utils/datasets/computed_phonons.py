@@ -87,8 +87,8 @@ CARDS = (
         name="universal_phonons",
         what=(
             "The crystals of crystals_pbesol by a universal potential, SevenNet-0: factor is its own lattice "
-            "constant in units of the one there; highest frequency and dos as there, without the ions' field, "
-            "NaN where a mode is imaginary."
+            "constant in units of the one there; highest frequency and dos as there, without the field of "
+            "the ions; NaN where a mode is imaginary."
         ),
         units={"name": "", "stable": "", "factor": "", "top": "1/cm", "dos": ""},
         licence=DATA_LICENCE,
@@ -117,7 +117,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/phonon_networks.py",
         file="phonon_networks.json",
-        sha256="6643f62fc70e097ff882e167059c91cc0bdd53d5b70764ba66a7533a9ce8d5dd",
+        sha256="435e5384bb5ffd0c66832271a9207c5c471e20e87f00a9385c23aa38875e1834",
         reference="https://doi.org/10.1002/advs.202004214",
     ),
 )
