@@ -1,8 +1,7 @@
-"""How the scripts of this folder write their files: whole or not at all, and with a checksum for the card."""
+"""How the scripts of this folder write their files: whole or not at all, with the checksum on the card."""
 
 import argparse
 import fcntl
-import hashlib
 import io
 import json
 import os
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from tutorial_utils.datasets import cards
 
 
 def write(path: Path, content: bytes) -> None:
@@ -85,8 +86,8 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[list]:
 
 
 def report(path: Path) -> None:
-    """Print size and checksum, for the card."""
-    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    """Print size and checksum, and put the checksum on the card beside a bundled file."""
+    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {cards.seal(path)}")
 
 
 def command_line(description: str | None, *, raw: Path, output: Path) -> tuple[Path, Path]:

@@ -128,7 +128,7 @@ def symmetric_basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
 
 
 def rotate_tensor(
-    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations
+    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Float[np.ndarray, "... 3 3"]
 ) -> Float[np.ndarray, "..."]:
     """Rotate a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
 
