@@ -35,7 +35,15 @@ def checked(stub: Callable) -> Callable:
         if signature.return_annotation is typing.Any or not (wanted or returned):
             return
         values = signature.bind(*args, **kwargs).arguments
-        pairs = [(name, values[name], wanted[name]) for name in wanted if name in values]
+        several = {
+            name for name in wanted if signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+        }
+        pairs = [
+            (name, value, wanted[name])
+            for name in wanted
+            if name in values
+            for value in (values[name] if name in several else [values[name]])
+        ]
         pairs += [("what it returns", stub(*args, **kwargs), returned)] if returned else []
         for name, value, allowed in pairs:
             if value is not None and not any(isinstance(value, each) for each in allowed):
