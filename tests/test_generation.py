@@ -268,6 +268,15 @@ def test_a_density_of_a_higher_degree_scores_better_on_every_part():
     assert (by_degree[2] < by_degree[1]).all() and (by_degree[1] < by_degree[0]).all()
 
 
+def test_completed_molecules_keep_their_bonds_and_move_less_than_those_of_chance():
+    table = datasets.load("completed_molecules")
+    of = {source: table["source"] == source for source in ("data", "network", "uniform")}
+    valid, moved = table["valid"].astype(bool), table["moved"]
+    assert valid[of["data"]].all() and valid[of["network"]].mean() > 0.95 > valid[of["uniform"]].mean()
+    floor, network, chance = (np.nanmedian(moved[rows]) for rows in of.values())
+    assert floor < network < chance / 2
+
+
 def test_assignment_straightens_paths_and_only_the_transformer_breaks_the_law():
     table = datasets.load("flow_matching")
     of = {model: table["model"] == model for model in trials.MODELS}
