@@ -47,7 +47,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/density_network.py",
         file="density_network.json",
-        sha256="0ee04dd020fa1138502a0ce816bff7d4c0ef7ececafe2206e0aa5e75fca4223c",
+        sha256="5cbe39b364830351975f63b6693b04d6eab765d7dfc579783b1152279c629b5d",
         reference="https://doi.org/10.1088/2632-2153/acb314",
     ),
 )
