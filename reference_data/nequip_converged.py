@@ -49,7 +49,7 @@ NEQUIP = {
     "NequIP small, l ≤ 1": ({**SMALL, "l_max": 1}, {}),
     "NequIP small, l = 0": ({**SMALL, "l_max": 0}, {}),
 }
-MODELS = (ZERO, PAIRS, "NequIP recommended, l ≤ 2", "NequIP small, l ≤ 2", ANGLES)  # of all that compute() knows
+MODELS = (ZERO, PAIRS, *list(NEQUIP)[:2], ANGLES)  # of those that compute() knows
 
 
 def config(model: str, paths: list[Path], frames: int, seed: int) -> dict:

@@ -3,6 +3,7 @@
 from tutorial_utils.datasets import (
     computed,
     computed_densities,
+    computed_dynamics,
     computed_phonons,
     computed_scaling,
     published,
@@ -13,6 +14,7 @@ _CARDS = (
     *computed.CARDS,
     *computed_densities.CARDS,
     *computed_phonons.CARDS,
+    *computed_dynamics.CARDS,
     *computed_scaling.CARDS,
     *published.CARDS,
 )

@@ -45,7 +45,7 @@ __all__ = [
 
 TRAJECTORY, DATA, SCRIPT, LOG = "trajectory.dump", "start.data", "in.lammps", "log.lammps"
 SHARED = "share", "lammps", "potentials"
-STYLE = "nequip/course"  # not "nequip": that is the style of NequIP's authors, which needs a LAMMPS built for it
+STYLE = "nequip/course"  # "nequip" is the style of NequIP's authors, for a LAMMPS that was built with it
 
 
 @dataclass(frozen=True)
