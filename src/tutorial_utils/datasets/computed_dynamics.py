@@ -96,7 +96,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/silicon_prior.py",
         file="silicon_prior.json",
-        sha256="SHA_silicon_prior",
+        sha256="54e78746223319767b49ddeec9e2485070267263cf6361cd4145c0e7a64026af",
         reference="https://doi.org/10.1007/978-1-4615-8103-1_3",
     ),
     Card(
