@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python reference_data/silicon_prior.py
 
-Makes src/tutorial_utils/datasets/bundled/silicon_prior.json (dataset `silicon_prior`). Stopped and started again it continues.
+Makes src/tutorial_utils/datasets/bundled/silicon_prior.json (dataset `silicon_prior`).
+Stopped and started again it continues.
 
 ZBL's pair potential (Ziegler, Biersack, Littmark, as in NequIP's own tutorial configuration) keeps atoms from
 falling into one another. Two sets of training frames, each with and without it: 30 frames of a crystal at

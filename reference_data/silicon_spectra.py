@@ -3,7 +3,8 @@
     OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py            # what is missing
     OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py --table    # what was found so far
 
-Makes src/tutorial_utils/datasets/bundled/silicon_spectra.json (dataset `silicon_spectra`). Stopped and started again it continues.
+Makes src/tutorial_utils/datasets/bundled/silicon_spectra.json (dataset `silicon_spectra`).
+Stopped and started again it continues.
 
 A thermostat that takes energy from each atom blurs its motion. Here 216 atoms reach their temperature in a
 bath, then 20 ps at constant energy are watched. The spectrum is the mean over windows of 4 ps, in bins of
