@@ -34,7 +34,7 @@ from tutorial_utils.molecular_dynamics.baselines import AngularNetwork
 OUTPUT = Path(__file__).with_suffix(".json")
 COLUMNS = ("model", "frames", "seed", "energy_mae", "force_mae", "weights", "steps", "seconds")
 FRAMES, SEEDS = (100, 30), (0, 1, 2)
-CHECK, PATIENCE, STOP, MOST = 100, 5, 15, 8_000  # steps, looks, looks, steps
+CHECK, PATIENCE, STOP, MOST = 100, 2, 6, 4_000  # steps, looks, looks, steps
 RATE, ANGULAR_RATE, HALF = 0.01, 2e-3, 0.5
 SMALL = {"layers": 2, "features": 16, "cutoff": 4.0}
 RECOMMENDED = {"layers": 3, "features": 32, "cutoff": 5.0}

@@ -3,8 +3,7 @@
     OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py            # what is missing
     OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py --table    # what was found so far
 
-Makes src/tutorial_utils/datasets/bundled/silicon_spectra.json (dataset `silicon_spectra`).
-Stopped and started again it continues.
+It saves as it goes, in reference_data/silicon_spectra.json: stopped and started again it continues.
 
 A thermostat that takes energy from each atom blurs its motion. Here 216 atoms reach their temperature in a
 bath, then 20 ps at constant energy are watched. The spectrum is the mean over windows of 4 ps, in bins of
@@ -25,7 +24,7 @@ from silicon_md import LEARNED, REFERENCE, A, labelled_frames, learned, simulate
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
-OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/silicon_spectra.json"
+OUTPUT = Path(__file__).with_suffix(".json")
 COLUMNS = ("potential", "temperature", "run", "frequency", "density")
 TEMPERATURES = (300, 2500)  # K
 RUNS = {REFERENCE: range(1, 7), LEARNED: range(1, 4)}

@@ -100,23 +100,10 @@ CARDS = (
         reference="https://doi.org/10.1007/978-1-4615-8103-1_3",
     ),
     Card(
-        name="silicon_spectra",
-        what=(
-            "Vibrational densities of states of 216 silicon atoms, 20 ps at constant energy after a bath, "
-            "crystal and melt: Stillinger and Weber's potential, and the NequIP of silicon_md."
-        ),
-        units={"potential": "", "temperature": "K", "run": "", "frequency": "THz", "density": "1/THz"},
-        licence=DATA_LICENCE,
-        made_by="reference_data/silicon_spectra.py",
-        file="silicon_spectra.json",
-        sha256="SHA_silicon_spectra",
-        reference="https://doi.org/10.1103/PhysRevB.31.5262",
-    ),
-    Card(
         name="nequip_converged",
         what=(
             "Test errors of ethanol's energies and forces (PBE0) when each model is trained until its "
-            "validation error no longer improves, or for 8000 steps: NequIP as its authors recommend and as "
+            "validation error no longer improves, or for 4000 steps: NequIP as its authors recommend and as "
             "small as in the session, a network of distances and angles, pairs, and no forces at all."
         ),
         units={
