@@ -6,6 +6,7 @@ import pytest
 from tutorial_utils import datasets
 
 RECOMMENDED, SMALL = "NequIP recommended, l ≤ 2", "NequIP small, l ≤ 2"
+ANGLES = "distances and angles"
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,12 @@ def test_steps_were_not_what_the_small_one_lacked(table):
     short = pd.DataFrame(datasets.load("nequip_learning").arrays)
     short = short[(short.model == "NequIP, l ≤ 2") & (short.frames == 100)].force_mae
     assert table.force_mae[SMALL] == pytest.approx(short.mean(), rel=0.15)
+
+
+def test_with_it_tensors_draw_level_with_angles(table):
+    """A tie within what one seed can tell; with 2000 steps and the small size angles were far ahead."""
+    assert table.force_mae[RECOMMENDED] == pytest.approx(table.force_mae[ANGLES], rel=0.15)
+    assert table.force_mae[SMALL] > 1.4 * table.force_mae[ANGLES]
 
 
 def test_what_cannot_learn_does_not(table):

@@ -119,7 +119,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/nequip_converged.py",
         file="nequip_converged.json",
-        sha256="a986718c01c85a8d265eb0d98fd3e20f0af896c0173b23b2f75defb65b7e9f98",
+        sha256="13fadd36f20885cfda6641c3a505b4261464977fea4b03a87d670c8eff73b17d",
         reference="https://doi.org/10.1038/s41467-022-29939-5",
     ),
     Card(
