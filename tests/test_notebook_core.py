@@ -18,6 +18,7 @@ OBEYING = (
     "notebooks/03_e3nn",
     "notebooks/04_geometry",
     "notebooks/05_nequip_md",
+    "notebooks/06_electron_density",
     "notebooks/07_phonons",
     "notebooks/08_scale",
     "notebooks/09_generate",
