@@ -39,6 +39,7 @@ LAYERS = (
         "tensor_ladder",
         "scaling",
         "generation",
+        "fields",
         "testing",
     },
     {"nn", "descriptors", "tensors"},

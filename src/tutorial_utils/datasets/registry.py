@@ -3,6 +3,7 @@
 from tutorial_utils.datasets import (
     computed,
     computed_densities,
+    computed_fields,
     computed_phonons,
     computed_scaling,
     published,
@@ -12,6 +13,7 @@ from tutorial_utils.datasets.cards import Card
 _CARDS = (
     *computed.CARDS,
     *computed_densities.CARDS,
+    *computed_fields.CARDS,
     *computed_phonons.CARDS,
     *computed_scaling.CARDS,
     *published.CARDS,
