@@ -1,6 +1,7 @@
 """Flows, closures and a small universe: conserved quantities, exact solutions, and the laws of symmetry."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -117,7 +118,7 @@ def test_the_series_reaches_the_hidden_stress_without_a_fitted_number():
     u, width = fluid.random_flow(24, seed=3), 1.0
     τ, mean = fluid.subgrid_stress(u, width), fluid.smooth(u, width)
     errors = [((fluid.series(mean, width, m) - τ).norm() / τ.norm()).item() for m in (1, 2, 3, 4)]
-    assert errors[0] < 0.5 and all(b < 0.5 * a for a, b in zip(errors, errors[1:], strict=False))
+    assert errors[0] < 0.5 and all(b < 0.5 * a for a, b in pairwise(errors))
     A = fluid.gradient(mean)
     torch.testing.assert_close(fluid.series(mean, width, 1), width**2 / 12 * fluid.trace_free(A @ A.mT))
 
@@ -232,7 +233,7 @@ def test_a_small_wave_grows_like_the_scale_factor_and_moves_no_centre_of_mass():
     ψ = torch.zeros_like(q)
     ψ[:, 0] = 0.3 * (2 * math.pi * q[:, 0] / cosmos.BOX).sin()
     a = np.linspace(0.1**0.5, 0.4**0.5, 21) ** 2
-    x, p = cosmos.evolve((q + a[0] * ψ) % cosmos.BOX, a[0] ** 1.5 * ψ, mesh=n, a=a.tolist())
+    x, _ = cosmos.evolve((q + a[0] * ψ) % cosmos.BOX, a[0] ** 1.5 * ψ, mesh=n, a=a.tolist())
     moved = x - q
     moved = moved - cosmos.BOX * torch.round(moved / cosmos.BOX)
     growth = (moved * ψ).sum() / (ψ * ψ).sum() / a[0]
@@ -260,7 +261,7 @@ def test_first_overdensities_have_the_spread_that_was_asked_for():
     """Spheres of 8 Mpc/h, at a = 1 in linear theory."""
     spreads = []
     for seed in range(4):
-        x, p = cosmos.begin(32, seed=seed, a=1e-4)
+        _, p = cosmos.begin(32, seed=seed, a=1e-4)
         ψ = (p / 1e-6).T.reshape(3, 32, 32, 32)
         k = 2 * math.pi / cosmos.BOX * fluid.wave_vectors(32)
         δ = -(1j * k * fluid.to_waves(ψ)).sum(0)
@@ -323,7 +324,9 @@ def test_the_network_of_halos_is_equivariant_and_periodic():
         before, after = model(graph), model(symmetry.rotate(graph, R))
     torch.testing.assert_close(after, before @ torch.tensor(R).T)
     assert before.norm() > 1e-3
-    wrapped = Atoms("H" * 30, (x.numpy() + [40, 0, 70]) % cosmos.BOX, cell=[cosmos.BOX] * 3, pbc=True)
+    wrapped = Atoms(
+        "H" * 30, (x + torch.tensor([40.0, 0, 70])).numpy() % cosmos.BOX, cell=[cosmos.BOX] * 3, pbc=True
+    )
     other = graphs.to_graph(wrapped, 30.0, atom={"heavy": graph.heavy})
     with torch.no_grad():
         torch.testing.assert_close(model(other), before)

@@ -6,10 +6,10 @@ CARDS = (
     Card(
         name="turbulence",
         what=(
-            "Points of two turbulent flows in a periodic box of edge 2π, 64³ points, viscosity 0.02: one stirred "
-            "without a preferred direction (isotropic), one pushed along x by sin y (Kolmogorov). Velocity "
-            "gradient after smoothing with a Gaussian of width 2π/6, and the trace-free stress that smoothing "
-            "hides; eight times, the first four for training. Half precision."
+            "Points of two turbulent flows in a periodic box of edge 2π, 64³ points, viscosity 0.02: one "
+            "stirred without a preferred direction (isotropic), one pushed by sin y (Kolmogorov). Velocity "
+            "gradient after smoothing with a Gaussian of width 2π/6, and the trace-free stress that "
+            "smoothing hides; eight times, the first four for training. Half precision."
         ),
         units={"flow": "", "time": "", "train": "", "gradient": "1/time", "stress": "speed²"},
         licence=DATA_LICENCE,
@@ -52,8 +52,8 @@ CARDS = (
         name="closures",
         what=(
             "Closures for the hidden stress of dataset turbulence, three seeds: mean square error over the "
-            "mean square on later times of the flow (later), the same in random orientations (turned), on the "
-            "other flow (other), and the part of the error in random orientations that is broken "
+            "mean square on later times of the flow (later), the same in random orientations (turned), on "
+            "the other flow (other), and the part of the error in random orientations that is broken "
             "equivariance (share)."
         ),
         units={
@@ -97,9 +97,9 @@ CARDS = (
     Card(
         name="cosmos_models",
         what=(
-            "Share of the variance (R²) of halo velocities and shapes in four test boxes that models explain: "
-            "one-number gravity, linear theory, least squares on sums of Y_l by cutoff (Mpc/h), and the "
-            "course's network, three seeds."
+            "Share of the variance (R²) of halo velocities and shapes in four test boxes that models "
+            "explain: one-number gravity, linear theory, least squares on sums of Y_l by cutoff (Mpc/h), and "
+            "the course's network, three seeds."
         ),
         units={"target": "", "model": "", "lmax": "", "cutoff": "Mpc/h", "seed": "", "explained": ""},
         licence=DATA_LICENCE,

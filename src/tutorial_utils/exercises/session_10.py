@@ -51,7 +51,7 @@ def project(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     found = project(waves, k)
     if not found.isfinite().all():
         raise Wrong("Not a number at k = 0, where k·k is zero: the mean flow has no divergence, so it stays.")
-    if (error := (k * found).sum(0).abs().max()) > 1e-10:
+    if (error := (k * found).sum(0).abs().max().item()) > 1e-10:
         raise Wrong(
             f"The divergence of the result is not zero: |k · u| up to {error:.2g}. "
             "Suspect a missing 1/k², or a sum over the wrong axis."
@@ -96,7 +96,7 @@ def linear_flow(answer: Callable[[Tensor, float], Tensor]) -> str:
             f"rotation of 2e fails by {error:.2g}: τ(R A Rᵀ) should be R τ(A) Rᵀ. Suspect a product of "
             "components (*) where a product of matrices (@) belongs."
         )
-    if (error := found.diagonal(dim1=1, dim2=2).sum(1).abs().max()) > 1e-9:
+    if (error := found.diagonal(dim1=1, dim2=2).sum(1).abs().max().item()) > 1e-9:
         raise Wrong(f"0e is left in the answer: its trace is up to {error:.2g}. Take a third of it off.")
     if (error := _apart(found, found.mT)) > 1e-9:
         raise Wrong(f"1e is left in the answer: it is not symmetric, by {error:.2g}.")
@@ -121,7 +121,9 @@ def _suspect_product(A: Tensor, found: Tensor, exact: Tensor) -> str:
     other = other - other.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] / 3 * torch.eye(3)
     ratio = (found * exact).sum() / exact.square().sum()
     if _apart(found * (other.norm() / found.norm()), other) < 1e-9:
-        why = "This is AᵀA: it obeys every rotation, and is wrong. Symmetry allows both; u_i = A_ij x_j decides."
+        why = (
+            "This is AᵀA: it obeys every rotation and is wrong. Symmetry allows both; u_i = A_ij x_j decides."
+        )
     elif _apart(found, ratio * exact) < 1e-9:
         why = f"The form is right, the factor is {ratio:.3g} times what it should be: width²/12 is wanted."
     else:
@@ -155,8 +157,9 @@ def twirl(answer: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
 
     if (error := _apart(mean(clark, A, rotations), clark(A))) > 1e-9:
         raise Wrong(
-            f"A Aᵀ obeys the law already, but the mean differs from it by {error:.2g}. Suspect that the answer "
-            "was not turned back, or was turned the wrong way, or that the sum was not divided by its number."
+            f"A Aᵀ obeys the law already, but the mean differs from it by {error:.2g}. Suspect that the "
+            "answer was not turned back, or was turned the wrong way, or that the sum was "
+            "not divided by its number."
         )
     found = mean(plain, A, rotations)
     for R in rotations[1:]:
@@ -215,8 +218,8 @@ def pull(answer: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     shift = torch.tensor([13.0, 57.0, 91.0], dtype=torch.float64)
     if (error := _apart(vectors((x + shift) % _BOX, m), found)) > 1e-9:
         raise Wrong(
-            f"translation fails by {error:.2g}: moved and wrapped into the box again, the same halos get other "
-            "vectors. Suspect missing images."
+            f"translation fails by {error:.2g}: moved and wrapped into the box again, the same halos get "
+            "other vectors. Suspect missing images."
         )
     if (error := _apart(vectors(x + _BOX * torch.round(3 * x / _BOX), m), found)) > 1e-9:
         raise Wrong(f"periodicity fails by {error:.2g}: whole boxes further is the same place.")
@@ -269,8 +272,8 @@ def turn_field(answer: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
     values = [torch.linalg.eigvalsh(t).sort().values for t in (made(x), (D + D.mT) / 2)]
     if (error := _apart(*values)) > 1e-9:
         raise Wrong(
-            f"The eigenvalues changed by up to {error:.2g}; a turn leaves them. Suspect one R in place of two: "
-            "both indices turn."
+            f"The eigenvalues changed by up to {error:.2g}; a turn leaves them. Suspect one R in place of "
+            "two: both indices turn."
         )
     if (error := _apart(D, made(x @ R.T))) > 1e-9:
         raise Wrong(

@@ -62,7 +62,7 @@ class Points:
 
 
 def units(dataset: Dataset, flow: str) -> tuple[float, float]:
-    """Return root mean squares of gradient and stress in a flow's training points: what they are measured in."""
+    """Return root mean squares of gradient and stress in a flow's training points, the units of `parts`."""
     here = (dataset["flow"] == flow) & dataset["train"]
     if not here.any():
         raise ValueError(f"flow: expected one of {sorted(set(dataset['flow']))}, got {flow!r}")
@@ -305,7 +305,7 @@ def train(model: str, seen: Points, valid: Points, *, steps: int = STEPS, seed: 
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
         batch = seen[torch.tensor(rng.integers(len(seen), size=BATCH))]
         if model == AUGMENTED:
-            batch = batch.turned(random_rotations(BATCH, seed=rng.integers(2**31)))
+            batch = batch.turned(random_rotations(BATCH, seed=int(rng.integers(2**31))))
         optimizer.zero_grad()
         (network(batch.gradient) - batch.stress).square().mean().backward()
         optimizer.step()

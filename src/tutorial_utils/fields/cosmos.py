@@ -11,6 +11,7 @@ J. M. Bardeen, J. R. Bond, N. Kaiser, A. S. Szalay, Astrophys. J. 304, 15 (1986)
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ def evolve(x: Points, p: Points, *, mesh: int, a: Sequence[float]) -> tuple[Poin
         a: increasing scale factors.
     """
     g = at(field(overdensity(x, mesh)), x)
-    for first, last in zip(a[:-1], a[1:], strict=True):
+    for first, last in pairwise(a):
         middle = (first + last) / 2
         p = p - 3 * (middle**0.5 - first**0.5) * g
         x = (x + 2 * (first**-0.5 - last**-0.5) * p) % BOX
@@ -167,7 +168,8 @@ def halos(x: Points, p: Points) -> tuple[Points, Float[Tensor, " halos"], Points
         M = (near - centre).T @ (near - centre)
         shape = M / M.trace() - np.eye(3) / 3
         rows.append(((first + centre) % BOX, float(len(members)), KM_S * speed[members].mean(axis=0), shape))
-    return tuple(torch.tensor(np.array(column)) for column in zip(*rows, strict=True))
+    position, mass, velocity, shapes = (torch.tensor(np.array(c)) for c in zip(*rows, strict=True))
+    return position, mass, velocity, shapes
 
 
 # ---- what positions say
@@ -194,7 +196,7 @@ def sums(x: Points, mass: Float[Tensor, " points"], l: int) -> Float[Tensor, "po
     r = d.norm(dim=2)
     Y = o3.spherical_harmonics(l, d, True, "component")
     found = []
-    for low, high in zip(RINGS[:-1], RINGS[1:], strict=True):
+    for low, high in pairwise(RINGS):
         inside = ((r > low) & (r <= high)).to(x)
         found += [torch.einsum("ij,j,ijm->im", inside, (mass / mass.mean()) ** α, Y) for α in MASS_POWERS]
     return torch.stack(found, dim=1)

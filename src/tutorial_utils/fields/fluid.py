@@ -63,7 +63,7 @@ def isotropic(waves: Waves, k: Float[Tensor, "3 n n m"]) -> Waves:
 def kolmogorov(waves: Waves, k: Float[Tensor, "3 n n m"]) -> Waves:
     """Push along x with the strength sin y: a force that knows two directions."""
     force = torch.zeros_like(waves)
-    force[0, 0, 1, 0], force[0, 0, -1, 0] = -0.5j * SHEAR, 0.5j * SHEAR
+    force[0, 0, [1, -1], 0] = torch.tensor([-0.5j, 0.5j]).to(waves) * SHEAR
     return force
 
 
@@ -165,7 +165,7 @@ def smooth(field: Float[Tensor, "... n n n"], width: float) -> Float[Tensor, "..
 
 
 def subgrid_stress(u: Velocity, width: float) -> Float[Tensor, "n n n 3 3"]:
-    """Return what smoothing hides: the trace-free part of the mean of u_i u_j less the product of the means."""
+    """Return what smoothing hides: the mean of u_i u_j less the product of the means, trace-free."""
     mean = smooth(u, width)
     τ = smooth(u[:, None] * u[None], width) - mean[:, None] * mean[None]
     return trace_free(τ.permute(2, 3, 4, 0, 1))
@@ -184,11 +184,13 @@ def series(mean: Velocity, width: float, orders: int) -> Float[Tensor, "n n n 3 
         orders: number of terms, 1 or more.
     """
     k = wave_vectors(mean.shape[-1]).to(mean.dtype)
-    slopes, factor, τ = to_waves(mean)[None], 1.0, 0.0
+    slopes, factor = to_waves(mean)[None], 1.0
+    τ = torch.zeros(*mean.shape[1:], 3, 3).to(mean)
     for order in range(1, orders + 1):
         slopes = (1j * k[:, None] * slopes[:, None]).flatten(0, 1)
         factor *= width**2 / 12 / order
-        τ = τ + factor * sum(torch.einsum("ixyz,jxyz->xyzij", d, d) for d in map(to_points, slopes))
+        for d in map(to_points, slopes):
+            τ += factor * torch.einsum("ixyz,jxyz->xyzij", d, d)
     return trace_free(τ)
 
 
