@@ -1,4 +1,4 @@
-"""Twelve boxes of a small universe, and their halos: the galaxies of session 10.
+"""Ten boxes of a small universe, and their halos: the galaxies of session 10.
 
 Makes src/tutorial_utils/datasets/bundled/cosmos.npz (dataset `cosmos`) and cosmos_map.npz (`cosmos_map`),
 a picture of the first box. Run with
@@ -20,7 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "src/tutorial_utils"
 OUTPUT = PACKAGE / "datasets/bundled/cosmos.npz"
 MAP = OUTPUT.with_name("cosmos_map.npz")
 RAW = Path(__file__).parent / "raw/cosmos"
-BOXES, PARTICLES, MESH = 12, 64, 128
+BOXES, PARTICLES, MESH = 10, 64, 128
 SLAB, PIXELS = 20.0, 160  # Mpc/h thick; points along an edge of the picture
 
 

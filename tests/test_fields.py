@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 
 from tutorial_utils import datasets, graphs, symmetry
-from tutorial_utils.fields import closures, cosmos, fluid
+from tutorial_utils.fields import closures, cosmos, fluid, needs
 
 
 @pytest.fixture(autouse=True)
@@ -216,7 +216,7 @@ def test_the_tables_say_what_the_session_says():
     symmetric = ~np.isin(table["model"], [closures.PLAIN, closures.AUGMENTED])
     assert table["share"][symmetric].max() < 1e-6 < table["share"][~symmetric].min()
     np.testing.assert_allclose(table["later"][symmetric], table["turned"][symmetric], rtol=0.2)
-    plain = table["model"] == closures.PLAIN
+    plain = (table["model"] == closures.PLAIN) & (table["flow"] == "Kolmogorov")
     assert (table["turned"][plain] > table["later"][plain]).all()
     series = datasets.load("turbulence_series")
     means = [series["error"][series["orders"] == m].mean() for m in (1, 2, 3)]
@@ -342,3 +342,23 @@ def test_no_halo_prefers_a_direction_and_range_pays():
     sums = (table["target"] == "velocity") & (table["model"] == "sums")
     R2 = table["explained"][sums][np.argsort(table["cutoff"][sums])]
     assert (np.diff(R2) > -0.01).all() and R2[-1] > 1.5 * R2[2]
+
+
+# ---- the closing picture
+
+
+def test_a_system_needs_the_lowest_degree_that_is_nearly_as_good_as_the_best():
+    assert needs.needed({0: 1.0, 1: 0.5, 2: 0.46, 3: 0.45}) == 2
+    assert needs.needed({0: 1.0, 1: 0.99}) == 0
+    assert needs.needed({0: 0.1, 2: 0.05, 4: 0.0}) == 4
+
+
+def test_degrees_that_are_needed_follow_from_what_is_predicted():
+    systems = needs.systems()
+    of = {s.name: s for s in systems}
+    assert of["dipole"].degree == 1 and of["anisotropy"].degree == 2 and of["elastic tensors"].degree == 4
+    assert of["turbulence"].degree == 2 and of["halos"].degree == 1
+    assert [s.name for s in systems if s.ranges] == ["turbulence", "halos"]
+    for s in systems:
+        assert all(error >= 0 for error in s.degrees.values())
+        assert s.name == "elastic tensors" or s.range > 1

@@ -75,7 +75,7 @@ CARDS = (
     Card(
         name="cosmos",
         what=(
-            "Halos (groups of at least 25 particles) in twelve periodic boxes of 100 Mpc/h, from a "
+            "Halos (groups of at least 25 particles) in ten periodic boxes of 100 Mpc/h, from a "
             "particle-mesh simulation of 64³ particles in a universe of matter alone. Mass in particles; "
             "velocity in km/s; shape: second moment of the particles over its trace, less a third."
         ),

@@ -35,7 +35,7 @@ START, STEPS = 0.02, 40  # scale factor at the start; steps to a = 1
 LINK, FEWEST = 0.2, 25  # of friends of friends: in mean separations; particles of the smallest halo
 RINGS = (0.0, 2.5, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0)  # Mpc/h, edges of the shells around a halo
 MASS_POWERS = (0.0, 0.5, 1.0)
-EPOCHS = 40  # of the networks
+EPOCHS = 25  # of the networks
 
 Points = Float[Tensor, "points 3"]
 Mesh = Float[Tensor, "n n n"]

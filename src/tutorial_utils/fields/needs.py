@@ -81,14 +81,14 @@ def systems() -> list[System]:
     names = {l: name for name, l in LEARNT.items()}
     found = [
         System(
-            1, "forces of ethanol", means("augmentation", messages, "error", n=100), {}, reach["messages"]
+            1, "forces", means("augmentation", messages, "error", n=100), {}, reach["messages"]
         ),
         System(2, "elastic tensors", elastic(), {}, float("nan")),
     ]
     for target, models in ladder.items():
-        kept = {"molecules": 50, "test": "new molecules", "target": target}
+        kept = {"molecules": 50, "test": "new molecules", "target": target, "equal": "equal scalars"}
         errors = means("tensor_ladder", models, "error", **kept)
-        found.append(System(3, f"{target} of molecules", errors, {}, reach["ladder"]))
+        found.append(System(3, target, errors, {}, reach["ladder"]))
     study = {"study": "learning", "clusters": 266, "measure": "error", "molecules": 3}
     spectra = {"study": "models", "crystals": 1192, "measure": "cdf"}
     densities = means("density_network", names, "value", **study)
@@ -97,9 +97,9 @@ def systems() -> list[System]:
     lost = {int(l): float(np.exp(table["nll"][table["lmax"] == l].mean())) for l in set(table["lmax"])}
     forces = means("nequip_learning", network, "force_mae", frames=300)
     found += [
-        System(5, "potential of ethanol", forces, {}, reach["potential"]),
-        System(6, "density of water", densities, {}, reach["density"]),
-        System(7, "phonon spectra", phonons, {}, reach["phonons"]),
+        System(5, "potential", forces, {}, reach["potential"]),
+        System(6, "density", densities, {}, reach["density"]),
+        System(7, "phonons", phonons, {}, reach["phonons"]),
         System(9, "lost hydrogens", lost, {}, reach["hydrogens"]),
         turbulence(),
         halos(),
@@ -167,4 +167,4 @@ def halos() -> System:
     shells = here & (table["model"] == "sums")
     degrees = {0: 1.0} | {l: float(left[network & (table["lmax"] == l)].mean()) for l in (1, 2)}
     ranges = {float(r) / apart: float(e) for r, e in zip(table["cutoff"][shells], left[shells], strict=True)}
-    return System(10, "velocities of halos", degrees, ranges, 20 / apart)
+    return System(10, "halos", degrees, ranges, 20 / apart)
