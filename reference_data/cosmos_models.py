@@ -30,8 +30,8 @@ def run(partial: Path, output: Path) -> None:
     jobs = [("velocity", name, 1, cosmos.BOX, 0) for name in ("gravity", "linear theory")]
     jobs += [("velocity", "sums", 1, cutoff, 0) for cutoff in cosmos.RINGS[1:]]
     jobs += [("shape", "sums", 2, cutoff, 0) for cutoff in cosmos.RINGS[1:]]
-    networks = itertools.product(SEEDS, ((1, 20.0), (2, 20.0)))
-    jobs += [("velocity", "network", lmax, cutoff, seed) for seed, (lmax, cutoff) in networks]
+    networks = itertools.product((1, 2), (20.0,), SEEDS)
+    jobs += [("velocity", "network", lmax, cutoff, seed) for lmax, cutoff, seed in networks]
     for target, model, lmax, cutoff, seed in jobs:
         if [target, model, lmax, cutoff, seed] in [row[:5] for row in rows]:
             continue

@@ -69,7 +69,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/closures.py",
         file="closures.json",
-        sha256="0",
+        sha256="faa0d38f1061ea29ba36012a42d97622cb393473c1dc02dc5ab1590fcd1c7c53",
         reference="https://doi.org/10.1017/jfm.2016.615",
     ),
     Card(
@@ -83,7 +83,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/cosmos.py",
         file="cosmos.npz",
-        sha256="0",
+        sha256="de0b5815569b12cd330b906901d73dd7f6baeec5e0ccf60bb8a42068be19ff32",
     ),
     Card(
         name="cosmos_map",
@@ -92,7 +92,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/cosmos.py",
         file="cosmos_map.npz",
-        sha256="0",
+        sha256="b3d8e1d1072a9fb16a36dab20dbc619e84f5390851a597ce2022b9fa51d9e666",
     ),
     Card(
         name="cosmos_models",
