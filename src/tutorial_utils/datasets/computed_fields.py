@@ -105,7 +105,7 @@ CARDS = (
         licence=DATA_LICENCE,
         made_by="reference_data/cosmos_models.py",
         file="cosmos_models.json",
-        sha256="0",
+        sha256="b19193e42984d60c019738aac32dd8a5f8bd1be6e8500459c86a73abe62614e7",
         reference="https://arxiv.org/abs/2507.03707",
     ),
 )
