@@ -80,9 +80,7 @@ def systems() -> list[System]:
     network = {l: f"NequIP, {'l = 0' if l == 0 else f'l ≤ {l}'}" for l in (0, 1, 2)}
     names = {l: name for name, l in LEARNT.items()}
     found = [
-        System(
-            1, "forces", means("augmentation", messages, "error", n=100), {}, reach["messages"]
-        ),
+        System(1, "forces", means("augmentation", messages, "error", n=100), {}, reach["messages"]),
         System(2, "elastic tensors", elastic(), {}, float("nan")),
     ]
     for target, models in ladder.items():
