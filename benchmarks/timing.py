@@ -1,6 +1,5 @@
 """How the scripts of this folder take times, what they say about the machine, and how they store both."""
 
-import hashlib
 import json
 import platform
 import time
@@ -9,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+
+from tutorial_utils.datasets import cards
 
 
 def seconds(calls: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -44,7 +45,7 @@ def version(package: str) -> str | None:
 
 
 def store(table: Path, names: tuple[str, ...], rows: list[tuple], result: Mapping) -> None:
-    """Write the table that a session shows, a line for each column, and print its checksum for the card.
+    """Write the table that a session shows, a line for each column, and put its checksum on the card.
 
     Machine and date of the result become columns, too.
     """
@@ -52,4 +53,4 @@ def store(table: Path, names: tuple[str, ...], rows: list[tuple], result: Mappin
     columns |= {name: [result[name]] * len(rows) for name in ("machine", "date")}
     lines = [f' "{name}": {json.dumps(values, ensure_ascii=False)}' for name, values in columns.items()]
     table.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-    print(f"{table.name}: sha256 {hashlib.sha256(table.read_bytes()).hexdigest()}")
+    print(f"{table.name}: sha256 {cards.seal(table)}")

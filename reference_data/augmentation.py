@@ -6,20 +6,19 @@ Makes src/tutorial_utils/datasets/bundled/augmentation.json (dataset `augmentati
 
 It takes about a quarter of an hour on one free core. It saves as it goes: stopped and started again it
 continues.
-Models and rules stand in tutorial_utils/augmentation.py.
+Models and rules stand in tutorial_utils/studies/augmentation.py.
 """
 
 import itertools
-import time
 from pathlib import Path
 
 import torch
-from files import read_table, report, write_table
+from files import fill_table
 
-from tutorial_utils import augmentation, datasets
+from tutorial_utils import datasets
+from tutorial_utils.studies import augmentation
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/augmentation.json"
-PARTIAL = Path(__file__).parent / "raw/augmentation.json"
 ROTATIONS = {30: (1, 500), 100: (1, 10, 100, 500), 300: (1, 500)}  # n -> k
 SEEDS = (0, 1, 2)
 WHOLE = 100  # the n for all models, and for the ends of the ladder with four times the steps
@@ -47,32 +46,14 @@ def points() -> list[Point]:
     return wanted
 
 
-def read(path: Path) -> dict[Point, float]:
-    """Return the error (eV/Å) of the points that are done."""
-    return {tuple(row[:5]): row[5] for row in read_table(path, COLUMNS)}
-
-
-def write(path: Path, done: dict[Point, float]) -> None:
-    """Write what is done."""
-    write_table(path, COLUMNS, [[*point, error] for point, error in done.items()])
-
-
 def run() -> None:
     """Measure what is missing; write the table once it is complete."""
-    PARTIAL.parent.mkdir(exist_ok=True)
-    ethanol, done = datasets.load("ethanol_xtb"), read(PARTIAL)
-    for point in points():
-        if point in done:
-            continue
-        model, n, k, seed, steps = point
-        start = time.process_time()
-        error = augmentation.measure(ethanol, model, n=n, k=k, seed=seed, steps=steps)
-        done[point] = round(error, 4)
-        write(PARTIAL, done)
-        print(f"{point}: {error:.3f} eV/Å, {time.process_time() - start:.0f} s", flush=True)
-    write(OUTPUT, {point: done[point] for point in points()})
-    PARTIAL.unlink()
-    report(OUTPUT)
+    ethanol = datasets.load("ethanol_xtb")
+
+    def measure(model: str, n: int, k: int, seed: int, steps: int) -> list[tuple[float]]:
+        return [(round(augmentation.measure(ethanol, model, n=n, k=k, seed=seed, steps=steps), 4),)]
+
+    fill_table(OUTPUT, COLUMNS, points(), measure)
 
 
 if __name__ == "__main__":

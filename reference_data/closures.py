@@ -30,7 +30,7 @@ FORMULAS = {
 
 
 def jobs() -> list[list]:
-    """List model, flow, points and seed; few points for the plain networks and formulas, whose share they tell.
+    """List model, flow, points and seed; networks with symmetry get all points only.
 
     The equivariant network takes longest to train; it learns the Kolmogorov flow only.
     """

@@ -1,18 +1,22 @@
-"""How the scripts of this folder write their files: whole or not at all, and with a checksum for the card."""
+"""How the scripts of this folder write their files: whole or not at all, with the checksum on the card."""
 
 import argparse
 import fcntl
-import hashlib
 import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from tutorial_utils.datasets import cards
+
+RAW = Path(__file__).parent / "raw"  # what is not finished; git does not see it
 
 
 def write(path: Path, content: bytes) -> None:
@@ -84,9 +88,46 @@ def read_table(path: Path, columns: tuple[str, ...]) -> list[list]:
     return [list(row) for row in zip(*(table[name] for name in columns), strict=True)]
 
 
+def fill_table(
+    output: Path,
+    columns: tuple[str, ...],
+    points: Sequence[tuple],
+    measure: Callable[..., Iterable[Sequence]],
+    *,
+    raw: Path = RAW,
+) -> None:
+    """Measure the points that a table lacks; what is done lies in `raw` until all of them are.
+
+    Rows of points that are no longer wanted go; a longer list of points adds rows and measures none again.
+
+    Args:
+        output: the table.
+        columns: their names; a row begins with its point.
+        points: what to measure, what matters most first.
+        measure: called with the parts of a point, gives what follows the point in each of its rows.
+        raw: folder of unfinished tables.
+    """
+    raw.mkdir(exist_ok=True)
+    partial, size = raw / output.name, len(points[0])
+    rows = read_table(partial, columns) or read_table(output, columns)
+    done = {tuple(row[:size]) for row in rows}
+    for point in points:
+        if point not in done:
+            start = time.process_time()
+            new = [[*point, *rest] for rest in measure(*point)]
+            rows += new
+            write_table(partial, columns, rows)
+            print(*new[-1], f"{time.process_time() - start:.0f} s", flush=True)
+    order = {point: place for place, point in enumerate(points)}
+    rows = [row for row in rows if tuple(row[:size]) in order]
+    write_table(output, columns, sorted(rows, key=lambda row: order[tuple(row[:size])]))
+    partial.unlink(missing_ok=True)
+    report(output)
+
+
 def report(path: Path) -> None:
-    """Print size and checksum, for the card."""
-    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    """Print size and checksum, and put the checksum on the card beside a bundled file."""
+    print(f"{path.name}: {path.stat().st_size} bytes, sha256 {cards.seal(path)}")
 
 
 def command_line(description: str | None, *, raw: Path, output: Path) -> tuple[Path, Path]:

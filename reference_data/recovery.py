@@ -9,14 +9,13 @@ One row for each environment: of its starts, how many end in the right geometry 
 a wrong one with the same invariants (too little information), and how many are stuck before (optimisation).
 """
 
-import argparse
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from files import read_table, report, write_table
+from files import fill_table
 
 from tutorial_utils.descriptors import SphericalBessel, recovery
 
@@ -50,9 +49,10 @@ def tasks() -> Iterator[tuple]:
         yield "map", "random", 6, seed, order, lmax, size, "random"
 
 
-def compute(task: tuple) -> tuple:
+def compute(
+    experiment: str, site: str, neighbours: int, seed: int, order: str, lmax: int, size: int, kind: str
+) -> list[tuple]:
     """Return the results of one row, in the order of RESULTS."""
-    experiment, site, neighbours, seed, order, lmax, size, kind = task
     rng = np.random.default_rng([neighbours, seed])
     if site == "random":
         wanted = recovery.random_starts(1, neighbours, **RANGE, rng=rng)[0]
@@ -74,24 +74,10 @@ def compute(task: tuple) -> tuple:
     distances = np.array([recovery.rmsd(x, wanted) for x in found.vectors])
     right, equal = distances < 0.05, (found.residuals < SAME).numpy()
     fates = right.sum(), (equal & ~right).sum(), (~equal & ~right).sum()
-    return (*map(int, fates), float(f"{distances[0]:.2g}"), found.steps)
-
-
-def main(output: Path) -> None:
-    """Compute the rows that are missing."""
-    rows = read_table(output, (*COLUMNS, *RESULTS))
-    done = {tuple(row[: len(COLUMNS)]) for row in rows}
-    for task in tasks():
-        if task not in done:
-            rows.append([*task, *compute(task)])
-            write_table(output, (*COLUMNS, *RESULTS), rows)
-            print(*rows[-1], flush=True)
-    report(output)
+    return [(*map(int, fates), float(f"{distances[0]:.2g}"), found.steps)]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=OUTPUT)
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    main(parser.parse_args().output)
+    fill_table(OUTPUT, (*COLUMNS, *RESULTS), list(tasks()), compute)

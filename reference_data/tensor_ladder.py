@@ -5,20 +5,19 @@ Makes src/tutorial_utils/datasets/bundled/tensor_ladder.json (dataset `tensor_la
     OMP_NUM_THREADS=1 python reference_data/tensor_ladder.py --qm7x qm7x_reduced_100.xyz
 
 It saves as it goes: stopped and started again it continues.
-Models and rules stand in tutorial_utils/tensor_ladder.py.
+Models and rules stand in tutorial_utils/studies/tensor_ladder.py.
 Without --qm7x the published set is downloaded; if it cannot be had, its rows are left out.
 """
 
 import argparse
-import time
 from pathlib import Path
 
 import torch
 from ase import units
-from files import read_table, report, write_table
+from files import fill_table
 
 from tutorial_utils import datasets
-from tutorial_utils import tensor_ladder as ladder
+from tutorial_utils.studies import tensor_ladder as ladder
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/tensor_ladder.json"
 MOLECULES = (50, 12, 25)  # in the order of their weight
@@ -51,7 +50,7 @@ def published(path: str | None) -> list:
 
 
 def measure(point: tuple[str, str, int, int], dataset: datasets.Dataset, external: list) -> list[list]:
-    """Train one model; return a row for each test and target."""
+    """Train one model; return test, target and error of each row."""
     model, equal, molecules, seed = point
     parts = ladder.split(dataset, molecules, seed=seed)
     if model in ladder.BASELINES:
@@ -64,7 +63,7 @@ def measure(point: tuple[str, str, int, int], dataset: datasets.Dataset, externa
     for test, graphs in tests.items():
         for target, error in (ladder.errors(predict, graphs) if graphs else {}).items():
             if test != QM7X or target != ladder.TARGETS[0]:  # no dipoles there
-                rows.append([*point, test, target, round(error, 4)])
+                rows.append([test, target, round(error, 4)])
     return rows
 
 
@@ -72,20 +71,8 @@ def main(qm7x: str | None) -> None:
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     torch.use_deterministic_algorithms(True)
-    partial = OUTPUT.with_suffix(".partial.json")
-    dataset, external, rows = datasets.load("molecules_hf"), published(qm7x), read_table(partial, COLUMNS)
-    for point in points():
-        if any(tuple(row[:4]) == point for row in rows):
-            continue
-        start = time.process_time()
-        new = measure(point, dataset, external)
-        rows += new
-        write_table(partial, COLUMNS, rows)
-        summary = ", ".join(f"{row[5]} {row[6]}" for row in new if row[4] == "new molecules")
-        print(f"{point}: {summary}; {time.process_time() - start:.0f} s", flush=True)
-    write_table(OUTPUT, COLUMNS, rows)
-    partial.unlink(missing_ok=True)
-    report(OUTPUT)
+    dataset, external = datasets.load("molecules_hf"), published(qm7x)
+    fill_table(OUTPUT, COLUMNS, points(), lambda *point: measure(point, dataset, external))
 
 
 if __name__ == "__main__":

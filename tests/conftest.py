@@ -3,6 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from jaxtyping import install_import_hook
+
+# Before anything imports the package.
+install_import_hook("tutorial_utils", "shapes.checked")
 
 # Helpers whose asserts should say what they found, as those of a test do.
 pytest.register_assert_rewrite("exercise_answers", "tutorial_utils.testing")

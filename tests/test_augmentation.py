@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from tutorial_utils import augmentation, datasets
-from tutorial_utils.augmentation import ARROWS, COORDINATES, EQUIVARIANT, INVARIANT, KERNEL, RIDGE, RUNGS
+from tutorial_utils import datasets
+from tutorial_utils.studies import augmentation
+from tutorial_utils.studies.augmentation import (
+    ARROWS,
+    COORDINATES,
+    EQUIVARIANT,
+    INVARIANT,
+    KERNEL,
+    RIDGE,
+    RUNGS,
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,27 +132,6 @@ def test_the_table_holds_the_whole_grid_of_the_script(table):
     columns = ("model", "n", "k", "seed", "steps")
     rows = list(zip(*(table[name].tolist() for name in columns), strict=True))
     assert len(script.SEEDS) >= 3 and sorted(rows) == sorted(script.points()) and len(set(rows)) == len(rows)
-
-
-def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
-    asked = []
-
-    def measure(dataset, model, *, n, k, seed, steps):
-        asked.append((model, n, k, seed, steps))
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-        return 0.5
-
-    monkeypatch.setattr(script, "OUTPUT", tmp_path / "table.json")
-    monkeypatch.setattr(script, "PARTIAL", tmp_path / "part.json")
-    monkeypatch.setattr(script.augmentation, "measure", measure)
-    with pytest.raises(KeyboardInterrupt):
-        script.run()
-    assert not script.OUTPUT.exists()
-    script.run()
-    assert asked[:2] + asked[3:] == script.points()
-    assert set(script.read(script.OUTPUT).values()) == {0.5}
-    assert [path.name for path in tmp_path.iterdir()] == ["table.json"]
 
 
 @pytest.mark.parametrize("n", script.ROTATIONS)

@@ -5,29 +5,35 @@ from ase.neighborlist import neighbor_list
 from exercise_answers import exercise_tests
 
 from tutorial_utils.phonons import errors, heat_capacity
-from tutorial_utils.phonons.lattice import THZ
 
 # ---- 7.1: chain
 
 
-def chain_matrix(q, m, M, K, phase=1.0):
-    cross = -K * (1 + np.exp(-2j * np.pi * q * phase)) / np.sqrt(m * M)
-    return np.array([[2 * K / m, cross], [np.conj(cross), 2 * K / M]])
+def two_springs(q, m, M, K, k, far=2 * np.pi, sign=-1):
+    cross = sign * (K + k * np.exp(-1j * far * q)) / np.sqrt(m * M)
+    return np.array([[(K + k) / m, cross], [np.conj(cross), (K + k) / M]])
 
 
-def half_a_period(q, m, M, K):
-    cross = -2 * K * np.cos(np.pi * q) / np.sqrt(m * M)
-    return np.array([[2 * K / m, cross], [cross, 2 * K / M]])
+def half_a_period(q, m, M, K, k):  # the same chain, atoms half a period apart
+    phase = np.exp(1j * np.pi * q)
+    cross = -(K * phase + k / phase) / np.sqrt(m * M)
+    return np.array([[(K + k) / m, cross], [np.conj(cross), (K + k) / M]])
 
 
-def without_masses(q, m, M, K):
-    cross = -K * (1 + np.exp(-2j * np.pi * q))
-    return np.array([[2 * K, cross], [np.conj(cross), 2 * K / M]])
+def without_masses(q, m, M, K, k):
+    D = two_springs(q, m, M, K, k)
+    D[0, 0] = D[1, 1] = K + k
+    return D
 
 
-def not_hermitian(q, m, M, K):
-    cross = -K * (1 + np.exp(-2j * np.pi * q)) / np.sqrt(m * M)
-    return np.array([[2 * K / m, cross], [cross, 2 * K / M]])
+def no_masses_at_all(q, m, M, K, k):
+    return two_springs(q, 1.0, 1.0, K, k)
+
+
+def not_hermitian(q, m, M, K, k):
+    D = two_springs(q, m, M, K, k)
+    D[1, 0] = D[0, 1]
+    return D
 
 
 # ---- 7.2: sum rule
@@ -54,6 +60,17 @@ def in_place(row):
 def heat(ν, g, T, share=3.0, power=2):
     x = np.maximum(47.992 * np.asarray(ν) / T, 1e-6)
     return share * 8.31446 * (g * x**power * np.exp(-x) / (1 - np.exp(-x)) ** 2).sum() / np.sum(g)
+
+
+def trapezoids(ν, g, T):
+    x = np.maximum(47.992 * np.asarray(ν) / T, 1e-6)
+    mode = x**2 * np.exp(-x) / (1 - np.exp(-x)) ** 2
+    return 3 * 8.31446 * np.trapezoid(g * mode, ν) / np.trapezoid(g, ν)
+
+
+def classical_quanta(ν, g, T):  # a mean energy, not its derivative
+    x = np.maximum(47.992 * np.asarray(ν) / T, 1e-6)
+    return 3 * 8.31446 * (g * x / np.expm1(x)).sum() / np.sum(g)
 
 
 def not_normalised(ν, g, T):
@@ -98,47 +115,60 @@ def bin_by_bin(p, t):
     return np.abs(p / p.sum() - t / t.sum()).mean()
 
 
-# ---- 7.6: moment
+def difference_of_means(p, t):
+    x = np.arange(len(p))
+    return abs((x * p).sum() / p.sum() - (x * t).sum() / t.sum()) / len(p)
 
 
-def moment(stiffness, masses):
-    return (stiffness / masses).mean() / 3 * THZ**2
+# ---- 7.6: mean masses
+
+
+def loss(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean() / (stiffness / masses).mean()) - 1
 
 
 RIGHT = [
-    ("7.1", chain_matrix),
+    ("7.1", two_springs),
     ("7.1", half_a_period),
     ("7.2", mend),
     ("7.2", lambda row: np.concatenate([-row[1:].sum(axis=0)[None], row[1:]])),
     ("7.3", heat),
+    ("7.3", trapezoids),
     ("7.3", lambda ν, g, T: heat_capacity(ν, np.asarray(g, dtype=float), T)),
     ("7.4", images),
     ("7.4", shifts),
     ("7.5", cdf),
     ("7.5", lambda p, t: errors(p[None] / p.max(), t[None] / t.max(), np.arange(51.0))["cdf"][0]),
-    ("7.6", moment),
-    ("7.6", lambda k, m: THZ**2 * sum(k / m) / (3 * len(m))),
+    ("7.6", loss),
+    ("7.6", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
 ]
 WRONG = [
     ("7.1", without_masses, "Suspect the masses"),
+    ("7.1", no_masses_at_all, "Suspect the masses"),
+    ("7.1", lambda *a: two_springs(*a, sign=1), "the sign of the off-diagonal"),
     ("7.1", not_hermitian, "not Hermitian"),
-    ("7.1", lambda q, m, M, K: chain_matrix(q, m, M, K, phase=0.5), "suspect the phases"),
+    ("7.1", lambda *a: two_springs(*a, far=np.pi), "suspect the phases"),
     ("7.2", spread_evenly, "Springs between different atoms have changed"),
     ("7.2", lambda row: row * 1.0, "the sum over atoms is not zero"),
     ("7.2", in_place, "changes its argument"),
     ("7.3", not_normalised, "the scale of g must not matter"),
     ("7.3", divides_by_zero, "zero by zero"),
     ("7.3", lambda ν, g, T: heat(ν, g, T, share=1.0), "three axes"),
+    ("7.3", classical_quanta, "take the derivative"),
     ("7.3", lambda ν, g, T: 3 * 8.31446, "quanta are frozen"),
     ("7.4", nearest, "only the nearest image"),
+    ("7.4", lambda *a: images(*a) if a[1] != a[2] else 0.0, "its own images"),
+    ("7.4", lambda *a: 2 * images(*a), "counted twice"),
     ("7.4", with_itself, "its own neighbour"),
     ("7.4", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "enough shifts"),
     ("7.5", bin_by_bin, "bin by bin"),
     ("7.5", lambda p, t: np.abs(np.cumsum(p) - np.cumsum(t)).mean(), "divide each by its sum"),
     ("7.5", lambda p, t: (np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean(), "absolute values"),
-    ("7.6", lambda k, m: k.mean() / m.mean() / 3 * THZ**2, "a mean mass makes it too slow"),
-    ("7.6", lambda k, m: (k / m).mean() * THZ**2, "3N modes"),
-    ("7.6", lambda k, m: (k / m).mean() / 3, "times THZ²"),
+    ("7.5", difference_of_means, "difference of mean frequencies"),
+    ("7.6", lambda k, m: (1 + loss(k, m)) ** 2 - 1, "a frequency is a root"),
+    ("7.6", lambda k, m: loss(np.ones_like(m), m), "the stiffness of each atom"),
+    ("7.6", lambda k, m: 1 / (1 + loss(k, m)) - 1, "upside down"),
+    ("7.6", lambda k, m: -abs(loss(k, m)), "keep the sign"),
 ]
 
 TestAnswers = exercise_tests(7, RIGHT, WRONG)

@@ -52,7 +52,7 @@ def split(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / f"{part}.txt").write_text(rows)
         parts[part] = (f"http://localhost:9/{part}.txt", hashlib.sha256(rows.encode()).hexdigest())
     card = replace(datasets.card("phonon_dos_published"), split=parts)
-    monkeypatch.setattr(registry, "_CARDS", (card,))
+    monkeypatch.setattr(registry, "known", lambda: {card.name: card})
 
 
 def test_rows_structures_and_split(written, split) -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from files import chosen, claim, compute_missing
+from files import chosen, claim, compute_missing, fill_table, read_table
 
 SCRIPT = """
 import sys
@@ -54,6 +54,27 @@ def test_what_fails_is_named_and_the_rest_is_computed_once(
     assert capsys.readouterr().out == "b failed: no minimum\n" * 2
     records = [json.loads(path.read_text()) for path in sorted((tmp_path / "records").glob("*.json"))]
     assert records == [{"name": "a"}, {"name": "c"}]
+
+
+def test_a_table_goes_on_where_it_stopped_and_grows(tmp_path: Path) -> None:
+    output, columns, asked = tmp_path / "table.json", ("model", "seed", "error"), []
+
+    def measure(model: str, seed: int) -> list[tuple[float]]:
+        asked.append((model, seed))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return [(0.5 + seed,)]
+
+    points = [("a", 0), ("b", 0)]
+    with pytest.raises(KeyboardInterrupt):
+        fill_table(output, columns, points, measure, raw=tmp_path / "raw")
+    assert not output.exists()
+    fill_table(output, columns, points, measure, raw=tmp_path / "raw")
+    assert asked == [("a", 0), ("b", 0), ("b", 0)]
+    fill_table(output, columns, [("a", 1), ("b", 0)], measure, raw=tmp_path / "raw")
+    assert asked[3:] == [("a", 1)]
+    assert read_table(output, columns) == [["a", 1, 1.5], ["b", 0, 0.5]]
+    assert not any((tmp_path / "raw").iterdir())
 
 
 def test_names_of_a_command_line() -> None:

@@ -8,8 +8,8 @@ from ase.build import molecule
 from e3nn import o3
 
 from tutorial_utils import datasets, groups, scaling, symmetry
-from tutorial_utils.augmentation import Frames
 from tutorial_utils.scaling import edge, learnt, sphere, stopwatch
+from tutorial_utils.studies.augmentation import Frames
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from ase import Atoms
 from scipy.spatial.transform import Rotation
 
 from tutorial_utils import datasets, graphs, symmetry
-from tutorial_utils import tensor_ladder as ladder
 from tutorial_utils.nn.network import envelope
+from tutorial_utils.studies import tensor_ladder as ladder
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ quantum chemists other programs (PySCF) write l = 1 as x, y, z and l >= 2 as m =
 ================ =====================================================================================
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ from ase import units
 from jaxtyping import Float
 
 if TYPE_CHECKING:  # one function needs it, and it takes seconds
+    import torch
     from torch import Tensor
 
 from tutorial_utils.arguments import explain
@@ -99,6 +102,19 @@ def quantum_chemistry_to_e3nn(l: int) -> "Tensor":
         return torch.eye(2 * l + 1)
     P = torch.tensor([[0, 0, 1], [1, 0, 0], [0, 1, 0]], dtype=torch.get_default_dtype())
     return o3.Irrep(l, 1).D_from_matrix(P)
+
+
+@contextmanager
+def default_dtype(dtype: "torch.dtype") -> Iterator[None]:
+    """Make a dtype the default one for a while: e3nn makes its constants in it, and float32 is 1e-7 off."""
+    import torch
+
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 explain(globals())

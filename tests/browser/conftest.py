@@ -125,7 +125,8 @@ def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Ite
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one page on one worker, so that it is opened once."""
+    """Keep the tests of one page on one worker, so that it is opened once; drop looks that add nothing."""
+    items[:] = [item for item in items if not item.get_closest_marker("one_look") or "light" in item.name]
     for item in items:
         if hasattr(item, "callspec") and "visit" in item.callspec.params:
             item.add_marker(pytest.mark.xdist_group("-".join(item.callspec.params["visit"])))

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, expect
 
 FIGURES = ".course-plotly"
 STRUCTURES = "[data-structure]"
+one_look = pytest.mark.one_look  # what works on the wide light screen works on the other
 ALIVE = "window.webglViews.filter(view => !view.isContextLost()).length"
 
 
@@ -35,6 +36,7 @@ def moves(before: Picture, look: Callable[[], Picture]) -> bool:
     return False
 
 
+@one_look
 def test_predictions_cover_their_answers(visit):
     questions = visit.page.locator("blockquote.box-predict-then-run:visible")
     covers = visit.page.locator(".course-reveal:visible")
@@ -46,6 +48,7 @@ def test_predictions_cover_their_answers(visit):
     assert visit.page.locator(".cell_output[hidden]").count() < hidden
 
 
+@one_look
 def test_solutions_and_hints_fold_and_unfold(visit):
     folds = visit.page.locator("article details")
     heights = "all => all.map(fold => fold.getBoundingClientRect().height)"
@@ -59,6 +62,7 @@ def test_solutions_and_hints_fold_and_unfold(visit):
     assert folds.evaluate_all(heights) == folded
 
 
+@one_look
 def test_formulas_are_set(visit):
     formulas = visit.page.locator("article .math")
     if formulas.count():
@@ -85,6 +89,7 @@ def test_structures_are_painted_and_named(visit):
         assert differing(picture(canvas)) > 0.01, box.locator("img").get_attribute("alt")
 
 
+@one_look
 def test_sliders_of_figures_move_by_keyboard(visit):
     unfold(visit.page)
     assert visit.page.locator(".slider-container").count() == 0  # plotly's own, which no key reaches
@@ -98,6 +103,7 @@ def test_sliders_of_figures_move_by_keyboard(visit):
         assert moves(before, lambda figure=figure: picture(figure)), figure.get_attribute("aria-label")
 
 
+@one_look
 def test_sliders_of_structures_move(visit):
     unfold(visit.page)
     for knob in each(visit.page.locator(".course-structure input[type=range]")):
@@ -110,6 +116,7 @@ def test_sliders_of_structures_move(visit):
         assert moves(before, lambda box=box: picture(box)), knob.get_attribute("aria-label")
 
 
+@one_look
 def test_few_webgl_views_are_alive(visit):
     unfold(visit.page)
     for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}")):
@@ -117,6 +124,7 @@ def test_few_webgl_views_are_alive(visit):
         assert visit.page.evaluate(ALIVE) <= 8
 
 
+@one_look
 def test_a_wheel_over_a_figure_scrolls_the_page(visit):
     for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}"))[:2]:
         drawn(place).hover()

@@ -1,9 +1,12 @@
 """A card: what a dataset is, in which units, who made it, under which licence."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-DATA_LICENCE = "CC-BY-4.0"  # of all data made by this course
+ENDING = ".card.json"  # of the card beside each bundled file
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,20 @@ class Card:
             lines.append(f"  reference {self.reference}")
         lines.append(f"  file      {self.url or self.file + ' (inside the package)'}")
         return "\n".join(lines)
+
+
+def read(path: Path) -> Card:
+    """Read a card from the file beside the data; all attributes but the name stand in it."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["gaps"] = frozenset(told.get("gaps", ()))
+    return Card(name=path.name.removesuffix(ENDING), **told)
+
+
+def seal(path: Path) -> str:
+    """Return the checksum of a file, and put it on the card beside it if there is one."""
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    card = path.with_name(path.stem + ENDING)
+    if card.exists():
+        told = json.loads(card.read_text(encoding="utf-8")) | {"sha256": checksum}
+        card.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return checksum

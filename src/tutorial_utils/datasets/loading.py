@@ -17,9 +17,8 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from tutorial_utils.datasets.cards import Card
 from tutorial_utils.datasets.published_pickle import read_tensors
 from tutorial_utils.datasets.published_spectra import read_spectra
-from tutorial_utils.datasets.registry import card
+from tutorial_utils.datasets.registry import BUNDLED, card
 
-BUNDLED = Path(__file__).parent / "bundled"
 RETRIES = 2  # further attempts of a download, before it is given up
 TIMEOUT = 30  # seconds without an answer
 # What the system says of a folder that cannot be written to, or is full.

@@ -72,14 +72,14 @@ def steinhardt(
 
 def directions(
     vectors: Float[Tensor, "... neighbours 3"], lmax: int
-) -> Float[Tensor, "... neighbours (lmax+1)**2"]:
+) -> Float[Tensor, "... neighbours {(lmax+1)**2}"]:
     """Return Y_lm of the directions of the vectors."""
     if vectors.ndim < 2 or vectors.shape[-1] != 3 or vectors.shape[-2] == 0:
         raise ValueError(f"vectors: expected (..., neighbours, 3), at least one, got {tuple(vectors.shape)}")
     return harmonics(lengths_and_directions(vectors)[1], lmax)
 
 
-def bond_orders(graph: Data, lmax: int) -> Float[Tensor, "atoms (lmax+1)**2"]:
+def bond_orders(graph: Data, lmax: int) -> Float[Tensor, "atoms {(lmax+1)**2}"]:
     """Return q_lm of each atom of a graph: the mean of Y_lm over its edges."""
     vectors = edge_vectors(graph)
     centre = graph.edge_index[1]
@@ -95,7 +95,7 @@ def with_neighbours(values: Float[Tensor, "atoms dim"], graph: Data) -> Float[Te
     return total / (1 + torch.bincount(centre, minlength=len(values))).unsqueeze(-1)
 
 
-def q_of(q: Float[Tensor, "... (lmax+1)**2"]) -> Float[Tensor, "... lmax+1"]:
+def q_of(q: Float[Tensor, "... lm"]) -> Float[Tensor, "... degrees"]:
     """Return q_l for l = 0 … lmax; the gradient is 0 where q_l = 0."""
     l = torch.arange(degree(q.unsqueeze(-2)) + 1)
     squares = torch.stack([part(q, n).pow(2).sum(-1) for n in l.tolist()], dim=-1)
@@ -104,7 +104,7 @@ def q_of(q: Float[Tensor, "... (lmax+1)**2"]) -> Float[Tensor, "... lmax+1"]:
     return lengths * (4 * torch.pi / (2 * l + 1)).sqrt().to(q)
 
 
-def w_of(q: Float[Tensor, "... (lmax+1)**2"]) -> Float[Tensor, "... lmax+1"]:
+def w_of(q: Float[Tensor, "... lm"]) -> Float[Tensor, "... degrees"]:
     """Return w_l for l = 0 … lmax, with the sign of Wigner's 3j symbols; 0 where |q_lm| < 1e-6."""
     found = []
     for l in range(degree(q.unsqueeze(-2)) + 1):

@@ -24,7 +24,7 @@ def environments(
     elements: Sequence[str],
     smooth: bool = True,
     chunk: int = CHUNK,
-) -> Float[Tensor, "atoms elements size (lmax+1)**2"]:
+) -> Float[Tensor, "atoms elements size {(lmax+1)**2}"]:
     """Return c_nlm = Σ_j f(r_j) R_nl(r_j) Y_lm(r̂_j) around each atom, for each element of the neighbours.
 
     * The atom itself is not among its neighbours; its own images in a crystal are.
@@ -72,7 +72,7 @@ def grouped(
     radial: Radial,
     lmax: int,
     smooth: bool,
-) -> Float[Tensor, "groups size (lmax+1)**2"]:
+) -> Float[Tensor, "groups size {(lmax+1)**2}"]:
     """Return Σ R_nl Y_lm over each group of edges; the groups are sorted.
 
     Groups are padded with zeros to the length of the longest; one batched matrix product for each l.

@@ -21,7 +21,7 @@ def lengths_and_directions(
     return torch.where(somewhere, r, 0.0), directions
 
 
-def harmonics(directions: Float[Tensor, "... 3"], lmax: int) -> Float[Tensor, "... (lmax+1)**2"]:
+def harmonics(directions: Float[Tensor, "... 3"], lmax: int) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return Y_lm, l = 0 … lmax, orthonormal on the sphere: ∫ Y_lm Y_l'm' dΩ = δδ (e3nn's order and axes)."""
     return o3.spherical_harmonics(list(range(lmax + 1)), directions, False, normalization="integral")
 
@@ -32,7 +32,7 @@ def project(
     lmax: int,
     *,
     weights: Tensor | None = None,
-) -> Float[Tensor, "... size (lmax+1)**2"]:
+) -> Float[Tensor, "... size {(lmax+1)**2}"]:
     """Return the coefficients of a sum of Dirac deltas at the ends of the vectors.
 
     * c_nlm = Σ_j w_j R_nl(r_j) Y_lm(r̂_j), so that f(r) = Σ c_nlm R_nl(r) Y_lm(r̂).
@@ -77,7 +77,7 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
 
 def basis_functions(
     points: Float[Tensor, "... 3"], radial: Radial, lmax: int
-) -> Float[Tensor, "... size (lmax+1)**2"]:
+) -> Float[Tensor, "... size {(lmax+1)**2}"]:
     """Return the functions R_nl(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
     r, directions = lengths_and_directions(points)
     R = radial(r, lmax)[..., degree_of_component(lmax), :].mT  # (..., size, (lmax+1)²)

@@ -19,7 +19,7 @@ Parity = Literal["even", "odd", "both"]
 Label = tuple[tuple[int, int], ...]  # ((n1, l1), (n2, l2), …): which coefficients are multiplied
 
 
-def degree(c: Float[Tensor, "... functions (lmax+1)**2"]) -> int:
+def degree(c: Float[Tensor, "... functions lm"]) -> int:
     """Return lmax, read from the last axis.
 
     Raises:
@@ -31,12 +31,12 @@ def degree(c: Float[Tensor, "... functions (lmax+1)**2"]) -> int:
     return lmax
 
 
-def part(c: Float[Tensor, "... functions (lmax+1)**2"], l: int) -> Float[Tensor, "... functions 2*l+1"]:
+def part(c: Float[Tensor, "... lm"], l: int) -> Float[Tensor, "... {2*l+1}"]:
     """Return the coefficients of one degree."""
     return c[..., l**2 : (l + 1) ** 2]
 
 
-def norms(c: Float[Tensor, "... functions (lmax+1)**2"]) -> Float[Tensor, "... functions*(lmax+1)"]:
+def norms(c: Float[Tensor, "... functions lm"]) -> Float[Tensor, "... norms"]:
     """Return the lengths |c_nl|, in the order n, then l: how much of each degree there is.
 
     A length has no derivative at zero: the gradient is set to 0 there. Not smooth, unlike the others.
@@ -46,7 +46,7 @@ def norms(c: Float[Tensor, "... functions (lmax+1)**2"]) -> Float[Tensor, "... f
     return torch.where(some, torch.where(some, squares, 1.0).sqrt(), 0.0).flatten(-2)
 
 
-def power_spectrum(c: Float[Tensor, "... functions (lmax+1)**2"]) -> Float[Tensor, "... invariants"]:
+def power_spectrum(c: Float[Tensor, "... functions lm"]) -> Float[Tensor, "... invariants"]:
     """Return p_nn'l = Σ_m c_nlm c_n'lm for n <= n' (body order 3: distances and angles, one at a time).
 
     * No rotation and no reflection changes it: c turns by the orthogonal D_l, for all n alike.
@@ -75,7 +75,7 @@ def power_spectrum_labels(functions: int, lmax: int) -> list[Label]:
 
 
 def bispectrum(
-    c: Float[Tensor, "... functions (lmax+1)**2"], *, parity: Parity = "even"
+    c: Float[Tensor, "... functions lm"], *, parity: Parity = "even"
 ) -> Float[Tensor, "... invariants"]:
     """Return b = Σ C_m1m2m3 c_n1l1m1 c_n2l2m2 c_n3l3m3 with e3nn's 3j symbols C (body order 4: dihedrals).
 
@@ -132,7 +132,7 @@ def couplings(lmax: int, parity: Parity) -> tuple[tuple[int, int, tuple[int, ...
 
 
 @lru_cache
-def coupling(l1: int, l2: int, thirds: tuple[int, ...]) -> Float[Tensor, "m1*m2 m3"]:
+def coupling(l1: int, l2: int, thirds: tuple[int, ...]) -> Float[Tensor, "pairs m3"]:
     """Return the 3j symbols of l1 ⊗ l2 → each l3, side by side, in float64."""
     return torch.cat([o3.wigner_3j(l1, l2, l3, dtype=torch.float64).flatten(0, 1) for l3 in thirds], dim=1)
 

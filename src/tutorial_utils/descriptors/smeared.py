@@ -128,7 +128,7 @@ def chebyshev(x: Float[Tensor, "..."], terms: int) -> Float[Tensor, "... terms"]
     return T[..., :terms]
 
 
-def chebyshev_series(radial: Radial, smeared: "Smeared", terms: int) -> Float[Tensor, "terms lmax+1 size"]:
+def chebyshev_series(radial: Radial, smeared: "Smeared", terms: int) -> Float[Tensor, "terms degrees size"]:
     """Return the coefficients of S_nl(r) = Σ_k series_kln T_k(2r/r_c - 1), r_c the cutoff of `smeared`."""
     angles = (np.arange(terms) + 0.5) * pi / terms
     r = 0.5 * smeared.cutoff * (1 + np.cos(angles))
@@ -140,7 +140,7 @@ def chebyshev_series(radial: Radial, smeared: "Smeared", terms: int) -> Float[Te
 
 def smeared_integrals(
     radial: Radial, r: np.ndarray, lmax: int, width: float
-) -> Float[Tensor, "r lmax+1 size"]:
+) -> Float[Tensor, "r {lmax+1} size"]:
     """Return S_nl(r) of this module's formula by quadrature, N = (πσ²)^(-3/4)."""
     s, w = quadrature(radial.cutoff, nodes=512)
     overlap = r[:, None] * s.numpy() / width**2
@@ -161,7 +161,7 @@ def smeared_environments(
     elements: Sequence[str],
     centre: bool = True,
     chunk: int = CHUNK,
-) -> Float[Tensor, "atoms elements size (lmax+1)**2"]:
+) -> Float[Tensor, "atoms elements size lm"]:
     """Return the coefficients of the density around each atom; see `environments` and `Smeared`.
 
     Args:

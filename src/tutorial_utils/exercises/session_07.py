@@ -8,44 +8,63 @@ from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
 from tutorial_utils.exercises.engine import Wrong, exercise
-from tutorial_utils.phonons import chain, heat_capacity, spectra
-from tutorial_utils.phonons.lattice import THZ
+from tutorial_utils.phonons import heat_capacity, spectra
 
-_CHAINS = ((24.0, 16.0, 10.0), (7.0, 19.0, 3.0))
+_CHAINS = ((24.0, 16.0, 10.0, 10.0), (12.0, 12.0, 9.0, 4.0), (7.0, 19.0, 3.0, 5.0))  # u, u, eV/Å², eV/Å²
 
 
 @exercise(
     "7.1",
-    title="The matrix of a chain",
+    title="A chain with two springs",
     hint=[
-        "On the diagonal stands what holds an atom in its place, over its own mass: two springs.",
-        "Off it: two springs, each with the phase of its neighbour, over the root of both masses.",
+        "On the diagonal stands what holds an atom in its place, over its own mass: both springs.",
+        "Off it: minus each spring, with the phase of the neighbour it leads to, over √(mM).",
     ],
 )
-def matrix_of_a_chain(answer: Callable) -> str:
-    """Hermitian, sound costs nothing, and the frequencies of the textbook for two chains."""
-    for m, M, K in _CHAINS:
+def chain_with_two_springs(answer: Callable) -> str:
+    """Hermitian, moving all atoms together costs nothing, and both branches right for three chains."""
+    for m, M, K, k in _CHAINS:
         for q in (0.0, 0.13, 0.37, 0.5):
-            D = np.asarray(answer(q, m, M, K), dtype=complex)
+            D = np.asarray(answer(q, m, M, K, k), dtype=complex)
             if D.shape != (2, 2):
                 raise Wrong(f"Expected a (2, 2) matrix, got the shape {D.shape}.")
-            if np.abs(D - D.conj().T).max() > 1e-10:
+            if np.abs(D - D.conj().T).max() > 1e-8:
                 raise Wrong("D is not Hermitian: D₂₁ is the complex conjugate of D₁₂. Conjugate the phase.")
-            _compare_chain(D, q, m, M, K)
-    return "Hermitian, with sound that costs nothing at q = 0, and both branches right for two chains."
+            if q == 0:
+                _moving_together_is_free(D, m, M)
+            _compare_branches(D, q, m, M, K, k)
+    return "Hermitian, sound costs nothing at q = 0, and two springs open a gap even between equal masses."
 
 
-def _compare_chain(D: np.ndarray, q: float, m: float, M: float, K: float) -> None:
-    squares = np.linalg.eigvalsh(D)
-    wanted = (chain(np.array([q]), (m, M), spring=K)[0] / THZ) ** 2
-    if q == 0 and abs(squares[0]) > 1e-8 * K:
-        masses = np.allclose(np.diag(D).real, 2 * K) or abs(abs(D[0, 1]) - 2 * K) < 1e-8
-        suspect = "Suspect the masses: divide by √(mᵢmⱼ)." if masses else "Do rows hold the same springs?"
-        raise Wrong(f"At q = 0 the lowest ω² is {squares[0]:.3g}: moving all atoms costs nothing. {suspect}")
-    if np.abs(squares - wanted).max() > 1e-6 * wanted.max():
+def _moving_together_is_free(D: np.ndarray, m: float, M: float) -> None:
+    together, against = (D @ [np.sqrt(m), sign * np.sqrt(M)] for sign in (1, -1))
+    if np.abs(together).max() < 1e-8:
+        return
+    if np.abs(against).max() < 1e-8:
         raise Wrong(
-            f"At q = {q} ω² is {squares.round(3)}, but a chain has {wanted.round(3)}. Right at q = 0, so "
-            "suspect the phases: one neighbour lies in this period, the other in the next."
+            "At q = 0 it costs nothing to move the two atoms against each other, and something to move them "
+            "together: suspect the sign of the off-diagonal. Φ between different atoms is minus the spring."
+        )
+    if np.abs(D @ [1.0, 1.0]).max() < 1e-8:
+        raise Wrong(
+            "At q = 0 moving all atoms costs nothing in Φ; in D it is √m u that moves. Suspect the masses."
+        )
+    raise Wrong(
+        f"At q = 0 moving all atoms together costs {np.abs(together).max():.3g}, not nothing. Suspect the "
+        "masses, D = Φ/√(mᵢmⱼ), or a spring that stands on the diagonal but not beside it."
+    )
+
+
+def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: float) -> None:
+    first, second = (K + k) / m, (K + k) / M
+    crossing = (K**2 + k**2 + 2 * K * k * np.cos(2 * np.pi * q)) / (m * M)
+    half = np.sqrt(((first - second) / 2) ** 2 + crossing)
+    wanted, found = (first + second) / 2 + np.array([-half, half]), np.linalg.eigvalsh(D)
+    if np.abs(found - wanted).max() > 1e-6 * wanted.max():
+        raise Wrong(
+            f"For masses {m:g}, {M:g} u and springs {K:g}, {k:g} eV/Å² at q = {q} you find ω² = "
+            f"{found.round(3)}; the chain has {wanted.round(3)}. Right at q = 0, so suspect the phases: "
+            "one spring leads to the neighbour in this period, the other to the one in the next."
         )
 
 
@@ -75,7 +94,10 @@ def mend_the_sum_rule(answer: Callable) -> str:
 @exercise(
     "7.3",
     title="Heat capacity",
-    hint=["Normalise g by its sum.", "For x → 0 a mode gives 1: a tiny x instead of 0 will do."],
+    hint=[
+        "Differentiate hν/(exp(x) - 1) with respect to T; normalise g.",
+        "For x → 0 a mode gives k: a tiny x instead of 0 will do.",
+    ],
 )
 def heat(answer: Callable) -> str:
     """The limits, the scale of g, and the values in between."""
@@ -83,26 +105,29 @@ def heat(answer: Callable) -> str:
     g = ν**2 * (20 - ν)
     limit = 3 * spectra.GAS_CONSTANT
     with np.errstate(all="ignore"):
-        hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e5), (2 * g, 1e5), (g, 3.0)))
-        flat = float(answer(ν, np.ones(41), 300.0))
-    if not np.isfinite([hot, double, cold, flat]).all():
+        hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e6), (2 * g, 1e6), (g, 3.0)))
+        warm = float(answer(ν, g, 300.0))
+    if not np.isfinite([hot, double, cold, warm]).all():
         raise Wrong("Not a number: at ν = 0 you divide zero by zero. A mode gives 1 there.")
     if abs(double - hot) > 1e-3 * limit:
         raise Wrong(f"Twice g gives {double / hot:.2f} times the heat: the scale of g must not matter.")
     if abs(hot - limit) > 2e-2:
-        raise Wrong(f"Hot crystals have 3R = {limit:.2f}, yours {hot:.2f}: {_heat_suspect(hot / limit)}")
+        raise Wrong(f"Hot crystals reach {limit:.2f}, yours {hot:.2f}: {_heat_suspect(hot / limit)}")
     if cold > 0.02 * limit:
         raise Wrong(f"At 3 K you find {cold:.2f}: quanta are frozen there. Suspect x, which is hν/kT.")
-    right = float(heat_capacity(ν, np.ones(41), 300.0))
-    if abs(flat - right) > 2e-2:
-        raise Wrong(f"Both limits hold, but at 300 K you find {flat:.2f}, not {right:.2f}: x² eˣ/(eˣ - 1)².")
-    return "3R when hot, nothing when cold, right between, and the scale of g does not matter."
+    right = float(heat_capacity(ν, g, 300.0))  # g vanishes at both ends: sum and trapezoids agree
+    if abs(warm - right) > 2e-2:
+        raise Wrong(
+            f"Both limits hold, but at 300 K you find {warm:.2f}, not {right:.2f} J/(K mol): "
+            "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/kT."
+        )
+    return "Three gas constants when hot, nothing when cold, right between, whatever the scale of g."
 
 
 def _heat_suspect(ratio: float) -> str:
     if abs(ratio - 1 / 3) < 1e-2:
         return "each atom moves along three axes."
-    return "x² times eˣ over (eˣ - 1)² goes to 1."
+    return "each mode gives k when it is hot, whatever its frequency."
 
 
 @exercise(
@@ -130,12 +155,18 @@ def a_lattice_sum(answer: Callable) -> str:
 
 
 def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool) -> str:
-    if same and abs(found - f(d).sum() - f(0.0)) < 1e-8:
+    total, images = f(d).sum(), f"{len(d)} images within the cutoff give {f(d).sum():.4f}"
+    if same and abs(found - total - f(0.0)) < 1e-8:
         return f"{what}: the atom counts as its own neighbour, r = 0. Only 0 < r counts."
-    if abs(found - f(d.min())) < 1e-8 or (same and found in (0.0, f(0.0))):
-        return f"{what}: only the nearest image is counted; there are {len(d)} within the cutoff."
-    wanted = f"{len(d)} images give {f(d).sum():.4f}"
-    return f"{what}: {found:.4f}, but {wanted}. Are there enough shifts of the cell?"
+    if same and (found == 0 or abs(found - f(0.0)) < 1e-8):
+        return f"{what}: in a crystal an atom is surrounded by its own images as well; {images}."
+    if abs(found - f(d.min())) < 1e-8:
+        return f"{what}: only the nearest image is counted; {images}."
+    if abs(found - 2 * total) < 1e-8:
+        return f"{what}: each image is counted twice: pairs i→j and j→i are the same distances."
+    if abs(found - total / 2) < 1e-8:
+        return f"{what}: half of the images are missing; is each pair listed once only?"
+    return f"{what}: you find {found:.4f}; {images}. Are there enough shifts of the cell?"
 
 
 @exercise(
@@ -154,6 +185,12 @@ def cumulative_distance(answer: Callable) -> str:
     one, far, back = (float(answer(shifted[n], t)) for n in (1, 9, -9))
     if far < 0 or back < 0 or abs(far - back) > 1e-6:
         raise Wrong(f"Shifts to and fro give {far:.4f} and {back:.4f}: take absolute values.")
+    two = (np.roll(t, 6) + np.roll(t, -6)) / 2  # the same mean frequency as t
+    if abs(float(answer(two, t))) < 1e-3:
+        raise Wrong(
+            "Two peaks at equal distances left and right of one count as equal to it: a difference of mean "
+            "frequencies cannot see that. Compare the cumulative sums point by point."
+        )
     if abs(far / one - 9) > 1e-2:
         raise Wrong(
             f"Nine bins off is {far / one:.1f} times as wrong as one bin off, not 9: suspect a comparison "
@@ -168,29 +205,54 @@ def cumulative_distance(answer: Callable) -> str:
 
 @exercise(
     "7.6",
-    title="The exact moment",
-    hint=["Each atom with its own mass.", "The mean over 3N modes; THZ enters squared."],
+    title="What mean masses lose",
+    hint=[
+        "The exact moment is the mean of Φ/m over atoms; with mean masses it is ⟨Φ⟩/⟨m⟩.",
+        "A frequency is the root of its square: take the root of the ratio, and subtract 1.",
+    ],
 )
-def the_exact_moment(answer: Callable) -> str:
-    """Against the modes of a chain with random masses, all of them."""
-    masses = np.array([63.5, 195.1, 27.0, 63.5])
-    K = 4.0
-    rows = np.eye(4) * 2 * K - K * (np.roll(np.eye(4), 1, axis=0) + np.roll(np.eye(4), -1, axis=0))
-    D = rows / np.sqrt(masses[:, None] * masses)
-    wanted = float(np.trace(D)) / 4 * THZ**2  # equal springs along three axes
-    found = float(answer(np.full(4, 3 * 2 * K), masses))
-    if abs(found / wanted - 1) < 1e-8:
-        return "Right: the trace of the matrix, with no wave computed."
-    mean_mass = 2 * K / masses.mean() * THZ**2
-    if abs(found / mean_mass - 1) < 1e-6:
-        reason = "a mean mass makes it too slow, ⟨1/m⟩ > 1/⟨m⟩."
-        raise Wrong(f"{found:.2f} THz², but the modes have {wanted:.2f}: {reason}")
-    for factor, reason in (
-        (3.0, "there are 3N modes, not N."),
-        (1 / THZ, "THZ is squared, as ν² is."),
-        (1 / THZ**2, "the unit is still eV/(Å² u): times THZ²."),
-        (4.0, "the mean over atoms, not the sum."),
-    ):
-        if abs(found / wanted / factor - 1) < 1e-6:
-            raise Wrong(f"{found:.3g} instead of {wanted:.3g} THz²: {reason}")
-    raise Wrong(f"{found:.3g} THz², but the modes of the crystal have {wanted:.3g}.")
+def what_mean_masses_lose(answer: Callable) -> str:
+    """Against all modes of random chains; nothing for equal masses; scales drop out; either sign."""
+    rng = np.random.default_rng(6)
+    for _ in range(3):
+        masses, springs = rng.uniform(20, 200, size=6), rng.uniform(1, 9, size=6)
+        stiffness, own, mean = _chain_of_atoms(masses, springs)
+        _compare_loss(float(answer(3 * stiffness, masses)), np.sqrt(mean / own) - 1, stiffness, masses)
+    equal = float(answer(np.array([3.0, 9.0]), np.array([50.0, 50.0])))
+    if not abs(equal) < 1e-10:
+        raise Wrong(f"Equal masses lose nothing, you find {equal:+.3f}.")
+    if not float(answer(np.array([1.0, 15.0]), np.array([20.0, 180.0]))) > 1e-3:
+        raise Wrong("Where the light atoms are held softly, the mean crystal can be too fast: keep the sign.")
+    return "Right for every chain: too slow as a rule, and too fast where light atoms are held softly."
+
+
+def _chain_of_atoms(masses: np.ndarray, springs: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return Φ_ii of a ring, and ⟨ω²⟩ of all its modes with its own masses and with their mean."""
+    Φ = np.diag(springs + np.roll(springs, 1))
+    for i, spring in enumerate(springs):
+        j = (i + 1) % len(springs)
+        Φ[i, j], Φ[j, i] = -spring, -spring
+    modes = [
+        np.linalg.eigvalsh(Φ / np.sqrt(np.outer(m, m))).mean() for m in (masses, 0 * masses + masses.mean())
+    ]
+    return np.diag(Φ), modes[0], modes[1]
+
+
+def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np.ndarray) -> None:
+    if abs(found - wanted) < 1e-6:
+        return
+    squared = (1 + wanted) ** 2 - 1
+    reasons = {
+        squared: "that is the loss of the mean square; a frequency is a root.",
+        1 / (1 + wanted) - 1: "the ratio is upside down: the mean crystal over the exact one.",
+        1 + wanted: "that is the ratio; subtract 1.",
+        -wanted: "the sign: too slow is negative.",
+        1 / np.sqrt((1 / masses).mean() * masses.mean())
+        - 1: "the stiffness of each atom counts with its mass.",
+    }
+    for value, reason in reasons.items():
+        if abs(found - value) < 1e-6:
+            raise Wrong(f"You find {found:+.3f}; the modes say {wanted:+.3f}: {reason}")
+    raise Wrong(
+        f"You find {found:+.3f}, but all modes of the crystal, computed both ways, say {wanted:+.3f}."
+    )

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutorial_utils import graphs, groups, nn
+from tutorial_utils.conventions import default_dtype
 from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.scaling import sphere
 
@@ -267,18 +268,14 @@ def chain(sign: int) -> Atoms:
 
 def _chirality(hidden: o3.Irreps, layers: int, sign: int) -> float:
     torch.manual_seed(0)
-    dtype = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
     try:
-        network = nn.EquivariantNetwork(["H"], "0o", irreps_hidden=hidden, cutoff=1.2, layers=layers)
-        with torch.no_grad():
+        with default_dtype(torch.float64), torch.no_grad():
+            network = nn.EquivariantNetwork(["H"], "0o", irreps_hidden=hidden, cutoff=1.2, layers=layers)
             return float(network(graphs.to_graph(chain(sign), 1.2))[0, 0])
     except ValueError as reason:
         if "irreps_out" not in str(reason):
             raise Wrong(f"The network cannot be built: {reason}") from None
         return 0.0
-    finally:
-        torch.set_default_dtype(dtype)
 
 
 def _why_zero(hidden: o3.Irreps) -> str:

@@ -140,7 +140,7 @@ def random_flow(n: int, *, seed: int) -> Velocity:
     return to_points(waves / energy(waves).sqrt())
 
 
-def resample(u: Float[Tensor, "... n n n"], n: int) -> Float[Tensor, "... n n n"]:
+def resample(u: Float[Tensor, "... old old old"], n: int) -> Float[Tensor, "... n n n"]:
     """Return the same field on another number of points; waves that these cannot hold are cut off."""
     old, few = to_waves(u), min(n, u.shape[-1]) // 2
     new = old.new_zeros(*u.shape[:-3], n, n, n // 2 + 1)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tutorial_utils import augmentation, datasets, tensor_ladder
+from tutorial_utils import datasets
 from tutorial_utils.densities.network import DensityNetwork
 from tutorial_utils.fields import closures
 from tutorial_utils.generation import hydrogens
 from tutorial_utils.molecular_dynamics import nequip
 from tutorial_utils.phonons import sums
+from tutorial_utils.studies import augmentation, tensor_ladder
 from tutorial_utils.tensors import ELASTIC, from_voigt, to_irreps
 
 SLACK = 1.1  # an error is as good as the best if it is no more than this much larger

@@ -2,12 +2,15 @@
 
 import numpy as np
 from ase import Atoms
-from jaxtyping import Float
+from jaxtyping import Complex, Float
 
 from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import orthogonal
 from tutorial_utils.groups.finite import Matrices, Table, checked_table, identity, inverses, square
 from tutorial_utils.structures import plain
+
+OtherMatrices = Float[np.ndarray, "order m m"] | Complex[np.ndarray, "order m m"]
+Products = Float[np.ndarray, "order nm nm"] | Complex[np.ndarray, "order nm nm"]
 
 
 def is_representation(matrices: Matrices, table: Table, *, tolerance: float = 1e-8) -> bool:
@@ -50,7 +53,7 @@ def permutation(atoms: Atoms, operations: Float[np.ndarray, "order 3 3"]) -> Flo
     return np.swapaxes(np.eye(len(r))[distance.argmin(axis=1)], 1, 2)
 
 
-def tensor_product(first: Matrices, second: Matrices) -> Matrices:
+def tensor_product(first: Matrices, second: OtherMatrices) -> Products:
     """Return D(g) ⊗ D'(g) for each g, in the order of numpy.kron."""
     first, second = square(first, "first"), square(second, "second")
     if len(first) != len(second):
@@ -60,7 +63,7 @@ def tensor_product(first: Matrices, second: Matrices) -> Matrices:
     return product.reshape(len(first), n, n)
 
 
-def average(first: Matrices, M: np.ndarray, second: Matrices, table: Table) -> np.ndarray:
+def average(first: Matrices, M: np.ndarray, second: OtherMatrices, table: Table) -> np.ndarray:
     """Average a matrix over a group: the mean of D(g) M D'(g)⁻¹, which intertwines D and D'.
 
     * The result A obeys D(g) A = A D'(g) for all g.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def generators(l: int) -> Float[np.ndarray, "3 2*l+1 2*l+1"]:
+def generators(l: int) -> Float[np.ndarray, "3 {2*l+1} {2*l+1}"]:
     """Return the real, antisymmetric matrices of infinitesimal rotations about x, y and z.
 
     * [X_x, X_y] = X_z and cyclic.
@@ -51,7 +51,7 @@ def _real_from_complex(l: int) -> np.ndarray:
 
 def wigner_D(
     l: int, R: Float[np.ndarray, "*batch 3 3"], *, parity: int | None = None
-) -> Float[np.ndarray, "*batch 2*l+1 2*l+1"]:
+) -> Float[np.ndarray, "*batch {2*l+1} {2*l+1}"]:
     """Return the matrix by which degree l turns: the exponential of angle times generators.
 
     * D(R S) = D(R) D(S), D orthogonal; for l = 1 and odd parity D is R itself.
@@ -115,7 +115,7 @@ def D(irreps: "o3.Irreps | str", R: "Tensor") -> "Tensor":
 
 
 @cache
-def _step(l: int) -> Float[np.ndarray, "3 2*l-1 2*l+1"]:
+def _step(l: int) -> Float[np.ndarray, "3 {2*l-1} {2*l+1}"]:
     """Return what couples degrees 1 and l - 1 to unit vectors of degree l."""
     return clebsch_gordan(1, l - 1, l) * (2 * l + 1) ** 0.5
 
@@ -125,7 +125,7 @@ def _check_degree(l: int, name: str = "l") -> None:
         raise ValueError(f"{name}: expected a degree, a whole number of 0 or more, got {l!r}")
 
 
-def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch 2*l+1"]:
+def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch {2*l+1}"]:
     """Return real spherical harmonics of the direction of r, with mean square 1 ("component" in e3nn).
 
     Y_lm = N_lm P_l^|m|(cos θ) · (√2 sin |m|φ, 1, √2 cos mφ for m <, =, > 0),
@@ -150,7 +150,7 @@ def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.nd
     return np.stack(columns, axis=-1)
 
 
-def clebsch_gordan(l1: int, l2: int, l3: int) -> Float[np.ndarray, "2*l1+1 2*l2+1 2*l3+1"]:
+def clebsch_gordan(l1: int, l2: int, l3: int) -> Float[np.ndarray, "{2*l1+1} {2*l2+1} {2*l3+1}"]:
     """Return the coefficients that couple degrees l1 and l2 to l3.
 
     * C is the same for all observers: no rotation of its three indices together changes it. So the generators

@@ -39,7 +39,7 @@ class CoordinateMLP(nn.Module):
         self.inputs = Standardise(3 * atoms)
         self.mlp = perceptron(3 * atoms, outputs * rows(atoms, per), hidden=hidden)
 
-    def features(self, graph: Data) -> Float[Tensor, "graphs 3*atoms"]:
+    def features(self, graph: Data) -> Float[Tensor, "graphs coordinates"]:
         """Return the flattened positions, Å."""
         positions = molecules(graph.pos, self.atoms)
         return (positions - positions.mean(dim=1, keepdim=True)).flatten(start_dim=1)

@@ -327,7 +327,7 @@ class RadialBasis(nn.Module):
         return 2**0.5 * torch.sin(self.k * x) / (2 * x)
 
 
-def envelope(x: Float[Tensor, " edges"]) -> Float[Tensor, " edges"]:
+def envelope(x: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges"]:
     """Fall from 1 at x = 0 to 0 at x = 1, with slope and curvature zero there too.
 
     Args:

@@ -6,8 +6,7 @@ The network learns what bonds change, in numbers of the order of 1. E⁰ are ene
 method that made the training data: then the energy of atoms far from each other is right as well.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import graphs, training
+from tutorial_utils.conventions import default_dtype
 from tutorial_utils.nn.network import EquivariantNetwork, forces, pool
 
 
@@ -139,7 +139,7 @@ class Calculator(AseCalculator):
         """Fill ``results``."""
         super().calculate(atoms, properties, system_changes)
         structure: Any = self.atoms  # the copy that ASE keeps
-        with precision(next(self.model.parameters()).dtype):
+        with default_dtype(next(self.model.parameters()).dtype):
             graph = self.graph(structure)
         energy, force, slope = (x.cpu().numpy() for x in _derivatives(self.model, graph))
         self.results["energy"] = energy.item()
@@ -174,7 +174,7 @@ def load(path: str | Path, *, device: torch.device | str = "cpu") -> Equivariant
     stored = training.read(path)
     if stored["recipe"] is None:
         raise ValueError(f"path: {path} holds weights only; build the model, then training.load(path, model)")
-    with precision(next(w.dtype for w in stored["weights"].values() if w.is_floating_point())):
+    with default_dtype(next(w.dtype for w in stored["weights"].values() if w.is_floating_point())):
         model = _build(stored["recipe"])
     model.load_state_dict(stored["weights"])
     return model.to(device).eval()
@@ -188,14 +188,3 @@ def _build(recipe: Mapping[str, Any]) -> EquivariantNetwork | Potential:
 
 def _network(recipe: Mapping[str, Any]) -> EquivariantNetwork:
     return EquivariantNetwork(**{name: value for name, value in recipe.items() if name != "kind"})
-
-
-@contextmanager
-def precision(dtype: torch.dtype) -> Iterator[None]:
-    """Make a dtype the default one for a while: e3nn computes its coefficients in it."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)

@@ -165,7 +165,7 @@ def distribution(dos: Float[Tensor, "graphs points"]) -> Float[Tensor, "graphs p
     return dos / dos.sum(dim=1, keepdim=True)
 
 
-def _table(row: Int[Tensor, " numbers"], elements: int) -> Float[Tensor, "numbers features"]:
+def _table(row: Int[Tensor, " numbers"], elements: int) -> Float[Tensor, "known features"]:
     """Return physical descriptors of all elements, and a one-hot code of the known ones."""
     physical = torch.tensor(descriptors(), dtype=torch.get_default_dtype())
     code = (row[: len(physical), None] == torch.arange(elements)).to(physical)

@@ -23,7 +23,7 @@ from tutorial_utils import groups
 
 
 @lru_cache
-def path_maps(l1: int, l3: int) -> Float[np.ndarray, "paths 2*l3+1 2*l1+1"]:
+def path_maps(l1: int, l3: int) -> Float[np.ndarray, "paths {2*l3+1} {2*l1+1}"]:
     """Return what each path l1 ⊗ l2 → l3 does to features of degree l1, for an edge along y.
 
     Args:
@@ -48,7 +48,7 @@ def path_maps(l1: int, l3: int) -> Float[np.ndarray, "paths 2*l3+1 2*l1+1"]:
 
 
 @lru_cache
-def axis_maps(l1: int, l3: int) -> Float[np.ndarray, "paths 2*l3+1 2*l1+1"]:
+def axis_maps(l1: int, l3: int) -> Float[np.ndarray, "paths {2*l3+1} {2*l1+1}"]:
     """Return a basis of the matrices that commute with all rotations about y.
 
     Args:
@@ -127,8 +127,8 @@ class SO2Convolution(nn.Module):
         return [l * l + l + m for l in degrees], [l * l + l - m for l in degrees]
 
     def forward(
-        self, h: Float[Tensor, "edges channels (lmax+1)**2"], r: Float[Tensor, "edges 3"]
-    ) -> Float[Tensor, "edges channels (lmax+1)**2"]:
+        self, h: Float[Tensor, "edges channels lm"], r: Float[Tensor, "edges 3"]
+    ) -> Float[Tensor, "edges channels lm"]:
         """Return messages along edges r with features h of the neighbour."""
         D = groups.D(self.irreps, along(r))
         x = h @ D  # Dᵀ h: as seen along the edge
@@ -165,8 +165,8 @@ class CGConvolution(nn.Module):
         self.weights = nn.Parameter(torch.cat([w.mT.flatten() for w in weights]))
 
     def forward(
-        self, h: Float[Tensor, "edges channels (lmax+1)**2"], r: Float[Tensor, "edges 3"]
-    ) -> Float[Tensor, "edges channels (lmax+1)**2"]:
+        self, h: Float[Tensor, "edges channels lm"], r: Float[Tensor, "edges 3"]
+    ) -> Float[Tensor, "edges channels lm"]:
         """Return messages along edges r with features h of the neighbour."""
         sizes = [2 * l + 1 for l in range(self.lmax + 1)]
         Y = o3.spherical_harmonics(range(2 * self.lmax + 1), r, True, normalization="component")

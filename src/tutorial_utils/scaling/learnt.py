@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from tutorial_utils.augmentation import Frames
 from tutorial_utils.datasets import Dataset
+from tutorial_utils.studies.augmentation import Frames
 
 TRAIN, GAP = 1100, 100  # frames from the start; frames left out before the test frames, which are the last
 TEST_FRAMES, ROTATIONS = 150, 16  # of the test frames, and random orientations of each, in a measurement

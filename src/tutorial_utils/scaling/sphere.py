@@ -39,14 +39,14 @@ def grid(degree: int) -> tuple[Float[Tensor, "points 3"], Float[Tensor, " points
 @lru_cache
 def transforms(
     lmax: int, degree: int
-) -> tuple[Float[Tensor, "(lmax+1)**2 points"], Float[Tensor, "points n"]]:
+) -> tuple[Float[Tensor, "{(lmax+1)**2} points"], Float[Tensor, "points n"]]:
     """Return the matrices from coefficients to values on `grid(degree)`, and back, in float64."""
     points, weights = grid(degree)
     Y = o3.spherical_harmonics(range(lmax + 1), points, True, normalization="component")
     return Y.T.contiguous(), weights[:, None] * Y
 
 
-def degree_of(c: Float[Tensor, "... (lmax+1)**2"]) -> int:
+def degree_of(c: Float[Tensor, "... lm"]) -> int:
     """Return lmax, read from the last axis.
 
     Raises:
@@ -60,7 +60,7 @@ def degree_of(c: Float[Tensor, "... (lmax+1)**2"]) -> int:
 
 def pointwise(
     *factors: Float[Tensor, "... n"], lmax: int, degree: int | None = None
-) -> Float[Tensor, "... (lmax+1)**2"]:
+) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return the coefficients of a product of functions, point by point.
 
     Args:
@@ -77,7 +77,7 @@ def pointwise(
 
 
 @lru_cache
-def turning(lmax: int) -> Float[Tensor, "3 (lmax+1)**2 (lmax+1)**2"]:
+def turning(lmax: int) -> Float[Tensor, "3 {(lmax+1)**2} {(lmax+1)**2}"]:
     """Return the generators of rotations about x, y and z, for all degrees up to lmax side by side."""
     X = torch.zeros(3, (lmax + 1) ** 2, (lmax + 1) ** 2, dtype=torch.float64)
     for l in range(lmax + 1):
@@ -87,7 +87,7 @@ def turning(lmax: int) -> Float[Tensor, "3 (lmax+1)**2 (lmax+1)**2"]:
 
 def bracket(
     a: Float[Tensor, "... n"], b: Float[Tensor, "... m"], *, lmax: int
-) -> Float[Tensor, "... (lmax+1)**2"]:
+) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return the coefficients of r̂ · (∇A × ∇B), up to degree lmax.
 
     A small rotation of a function adds (r × ∇)A to it. On the sphere r × ∇A is ∇A turned by 90° about r̂, so

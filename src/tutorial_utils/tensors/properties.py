@@ -25,8 +25,6 @@ So C @ S = 1 with C in "stress" and S in "strain", and in "kelvin" for both.
 Arrays with Cartesian indices are numpy's; coefficients of irreps are torch's, because networks predict them.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -36,7 +34,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from tutorial_utils.conventions import VOIGT
+from tutorial_utils.conventions import VOIGT, default_dtype
 from tutorial_utils.groups.checks import TOLERANCE, checked, orthogonal
 
 if TYPE_CHECKING:  # only irreps need them, and they take seconds
@@ -128,7 +126,7 @@ def symmetric_basis(kind: Property) -> Float[np.ndarray, "dim *indices"]:
 
 
 def rotate_tensor(
-    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Operations
+    kind: Property, tensor: Float[np.ndarray, "*indices"], R: Float[np.ndarray, "... 3 3"]
 ) -> Float[np.ndarray, "..."]:
     """Rotate a tensor: R acts on each of its indices; an axial one also takes the sign of det R.
 
@@ -256,26 +254,14 @@ def _number(size: float) -> str | None:
 # --- irreps ---
 
 
-@contextmanager
-def float64_default() -> Iterator[None]:
-    """Let e3nn make its constants in float64; it takes the default dtype, and float32 is 1e-7 off."""
-    import torch
-
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-
-
 @cache
 def _reduced(kind: Property) -> "tuple[o3.Irreps, Tensor]":
     """Return irreps and the orthogonal change of basis (dim, 3^rank), always in float64."""
+    import torch
     from e3nn import o3
 
     vectors = dict.fromkeys(kind.formula[: kind.rank], "1o")
-    with float64_default():
+    with default_dtype(torch.float64):
         reduced = o3.ReducedTensorProducts(kind.formula, **vectors)
     parity = -1 if kind.axial else 1
     irreps = o3.Irreps([(mul, (ir.l, parity * ir.p)) for mul, ir in reduced.irreps_out])
