@@ -73,7 +73,7 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     for seed in SEEDS:
         found += [("network", FULL, everything, seed), ("baselines", INVARIANT, everything, seed)]
         found += [("losses", model, everything, seed) for model in (*LOSSES, SQUARED)]
-        found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3)]
+        found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3, 6)]
     found += [(TRIMERS, SHIPPED, 0, 0), ("energy", "", 0, 0)]
     for seed in SEEDS:
         counts = [round(share * everything) for share in SHARES]

@@ -1,4 +1,4 @@
-"""Labels for the transfer question: water clusters up to 32 molecules, in a basis that can polarise.
+"""Labels for the transfer question: water clusters up to 20 molecules, in a basis that can polarise.
 
     OMP_NUM_THREADS=1 python reference_data/water_transfer.py
 
@@ -43,9 +43,9 @@ FUNCTIONS["O"].insert([l for l, _ in FUNCTIONS["O"]].index(2), [1, [0.12, 1.0]])
 BASIS = {"basis": "aug-pc-1", "fitting_basis": FUNCTIONS}
 # split: {molecules in a cluster: clusters}; the frames of each split are those of water.py
 COUNTS = {
-    "test": {1: 10, 2: 12, 3: 12, 4: 10, 5: 6, 6: 8, 8: 8, 12: 10, 20: 6, 32: 3},
-    "train": {1: 72, 2: 90, 3: 60, 4: 45, 5: 24, 6: 36, 8: 36, 12: 30},
-    "valid": {1: 5, 2: 8, 3: 8, 4: 8, 5: 4, 6: 6, 8: 4, 12: 3},
+    "test": {1: 10, 2: 12, 3: 10, 4: 8, 6: 5, 8: 5, 12: 4, 20: 2},
+    "train": {1: 72, 2: 90, 3: 24, 4: 18, 6: 8, 8: 6},
+    "valid": {1: 5, 2: 8, 3: 4, 4: 4, 6: 2, 8: 1},
 }
 SAVE_EVERY = 1800  # s
 

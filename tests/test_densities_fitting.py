@@ -116,6 +116,15 @@ def test_monomers_lack_the_polarisation(dimer, fitted, apart) -> None:
     assert apart.electrons().item() == pytest.approx(20, abs=1e-8)
 
 
+def test_molecules_can_be_isolated_in_another_basis(dimer) -> None:
+    """Diffuse functions, which are missing in the usual basis, change the sum of the dipoles."""
+    found = monomers.isolated(dimer, basis="aug-pc-1")
+    waves = [fitting.converged(dimer[part], basis="aug-pc-1") for part in ([0, 1, 2], [3, 4, 5])]
+    wanted = sum(wave.dip_moment(unit="Debye", verbose=0) for wave in waves)
+    assert found.dipole().numpy() / DEBYE == pytest.approx(wanted, abs=0.2)
+    assert (found.dipole() - monomers.isolated(dimer).dipole()).norm() / DEBYE > 0.1
+
+
 def test_one_diagonalisation_gives_the_energy(dimer, field, fitted, apart) -> None:
     target = field.e_tot * HARTREE
     exact, sum_of_parts = ((energy.one_step(d).energy - target) * KCAL / 2 for d in (fitted, apart))

@@ -171,9 +171,17 @@ def test_orbits_find_symmetric_sites_that_random_starts_miss(runs):
 
 
 def test_stored_map_tells_the_two_failures_apart(runs):
-    """Invariants that are too few lead astray; more of them do not."""
-    wrong = runs[runs.experiment == "map"].groupby(["invariants", "size", "lmax"]).wrong.sum()
-    assert wrong.loc["both", 1, 2] > 0 and wrong.loc["both", 3, 4] == 0
+    """Invariants that are too few lead astray and more of them do not; those of high degree get stuck."""
+    rows = runs[runs.experiment == "map"]
+    assert rows.seed.nunique() == 20
+    each = rows.assign(astray=rows.wrong > 0, stuck=(rows.wrong == 0) & (rows.right == 0))
+    share = each.groupby(["invariants", "size", "lmax"])[["astray", "stuck"]].mean()
+    astray, stuck = share.astray, share.stuck
+    assert astray.loc["both", 1, 4] > 0.8 and astray.loc["both", 2, 4] == 0
+    assert astray.loc["power", 2, 4] > 0.8 and astray.loc["power", 3, 4] == 0
+    for order in ("both", "power"):
+        assert stuck.loc[order, 3, 6] > stuck.loc[order, 3, 4]
+    assert (stuck.loc["power", 2:, 6] > stuck.loc["both", 2:, 6]).all()
 
 
 def test_a_stored_run_comes_out_again(runs):

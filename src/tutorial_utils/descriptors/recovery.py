@@ -42,8 +42,8 @@ def spectra(
 
 
 def jacobian(
-    describe: Description, vectors: Float[Tensor, "*batch neighbours 3"]
-) -> Float[Tensor, "*batch invariants 3*neighbours"]:
+    describe: Description, vectors: Float[Tensor, "*batch neighbours unknowns"]
+) -> Float[Tensor, "*batch invariants neighbours*unknowns"]:
     """Return ∂(invariant)/∂(coordinate) (1/Å), by forward differentiation, environment by environment."""
     flat = vectors.reshape(-1, *vectors.shape[-2:])
     J = vmap(jacfwd(describe))(flat).flatten(-2)

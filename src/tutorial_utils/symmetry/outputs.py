@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Inexact
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -19,7 +19,7 @@ from tutorial_utils.symmetry import transformations
 
 def of_calculator(
     calculator: BaseCalculator, quantity: Literal["energy", "forces", "stress"]
-) -> Callable[[Atoms], Float[Tensor, "..."]]:
+) -> Callable[[Atoms], Inexact[Tensor, "..."]]:
     """Make a function of atoms from any ASE calculator, to give to `equivariance_report`.
 
     ======== ===================================== =====================
@@ -79,7 +79,7 @@ def _asks_for_a_graph(error: AttributeError) -> bool:
     return isinstance(error.obj, Atoms) and error.name in (*graphs.FIELDS, "batch", "num_nodes")
 
 
-def evaluate(f: Callable[[Any], Any], x: Any, *, irreps: o3.Irreps, per: str) -> Float[Tensor, "*rows dim"]:
+def evaluate(f: Callable[[Any], Any], x: Any, *, irreps: o3.Irreps, per: str) -> Inexact[Tensor, "*rows dim"]:
     """Call the function on a copy and lay its output out as (..., dim)."""
     copy = x.copy() if isinstance(x, Atoms) else x.clone() if isinstance(x, Data | Tensor) else x
     y = as_tensor(f(copy))

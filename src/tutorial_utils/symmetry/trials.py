@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Inexact
 from torch import Tensor
 
 from tutorial_utils.groups.rotations import D
@@ -62,7 +62,9 @@ def _matrix(irreps: str, R: bytes) -> Tensor:
     return D(irreps, torch.tensor(np.frombuffer(R).reshape(3, 3)))
 
 
-def blocks(y: Float[Tensor, "*rows dim"], irreps: o3.Irreps, ir: o3.Irrep) -> Float[Tensor, "*rows mul d"]:
+def blocks(
+    y: Inexact[Tensor, "*rows dim"], irreps: o3.Irreps, ir: o3.Irrep
+) -> Inexact[Tensor, "*rows mul d"]:
     """Cut out all copies of one irrep.
 
     Args:
