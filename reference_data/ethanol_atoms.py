@@ -1,36 +1,45 @@
-"""Energies of isolated atoms at the level of ethanol_dft.py: PBE0/def2-SVP, spin-polarised.
+"""Energies of isolated atoms, and of some molecules made of them, at the level of ethanol_dft.py.
+
+Makes src/tutorial_utils/datasets/bundled/ethanol_atoms.json (dataset `ethanol_atoms`). Run with
 
     OMP_NUM_THREADS=1 python reference_data/ethanol_atoms.py
 
-They say what each element contributes to a molecule's energy before any bond is made, and are the reference
-from which a potential for molecules of several compositions counts. `ethanol_atoms.json` holds them in eV.
+PBE0/def2-SVP; atoms are spin-polarised, molecules have ASE's geometries. Atoms say what each element
+contributes before any bond is made, and are the reference from which a potential for molecules of several
+compositions counts; the molecules test that.
 """
 
-import json
 from pathlib import Path
 
+from ase import Atoms
+from ase.build import molecule
 from ethanol_dft import BASIS, FUNCTIONAL, GRID
-from files import write
+from files import report, write_table
 from pyscf import dft, gto
 
 from tutorial_utils.conventions import HARTREE
 
-OUTPUT = Path(__file__).with_suffix(".json")
+OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/ethanol_atoms.json"
+COLUMNS = ("species", "energy")
 UNPAIRED = {"H": 1, "C": 2, "O": 2}  # electrons, by Hund's rule
+MOLECULES = ("CH3CH2OH", "CH3OH", "CH4", "H2O")
 
 
-def energy(symbol: str) -> float:
-    """Return the energy of an atom in its ground state, eV."""
-    field = dft.UKS(gto.M(atom=symbol, basis=BASIS, spin=UNPAIRED[symbol], verbose=0), xc=FUNCTIONAL)
+def energy(atoms: Atoms, unpaired: int = 0) -> float:
+    """Return the energy of the ground state, eV."""
+    geometry = list(zip(atoms.symbols, atoms.positions.tolist(), strict=True))
+    field = dft.UKS(gto.M(atom=geometry, basis=BASIS, spin=unpaired, verbose=0), xc=FUNCTIONAL)
     field = field.density_fit()
     field.grids.level, field.conv_tol = GRID, 1e-9
     field.kernel()
     if not field.converged:
-        raise RuntimeError(f"{symbol}: the self-consistent field did not converge")
-    return field.e_tot * HARTREE
+        raise RuntimeError(f"{atoms.symbols}: the self-consistent field did not converge")
+    return round(float(field.e_tot * HARTREE), 6)
 
 
 if __name__ == "__main__":
-    energies = {symbol: round(float(energy(symbol)), 6) for symbol in UNPAIRED}
-    write(OUTPUT, (json.dumps(energies) + "\n").encode())
-    print(energies)
+    rows = [[symbol, energy(Atoms(symbol), spin)] for symbol, spin in UNPAIRED.items()]
+    rows += [[name, energy(molecule(name))] for name in MOLECULES]
+    write_table(OUTPUT, COLUMNS, rows)
+    print(rows)
+    report(OUTPUT)

@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 python reference_data/silicon_prior.py
 
-It saves as it goes, in reference_data/silicon_prior.json: stopped and started again it continues.
+Makes src/tutorial_utils/datasets/bundled/silicon_prior.json (dataset `silicon_prior`).
+Stopped and started again it continues.
 
 ZBL's pair potential (Ziegler, Biersack, Littmark, as in NequIP's own tutorial configuration) keeps atoms from
 falling into one another. Two sets of training frames, each with and without it: 30 frames of a crystal at
@@ -26,7 +27,7 @@ from silicon_md import stillinger_weber
 
 from tutorial_utils.molecular_dynamics import lammps, nequip
 
-OUTPUT = Path(__file__).with_suffix(".json")
+OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/silicon_prior.json"
 COLUMNS = ("prior", "data", "seed", "quantity", "value")
 SEEDS = (0, 1, 2)
 NOTHING, ZBL = "none", "ZBL"

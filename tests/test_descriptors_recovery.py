@@ -181,7 +181,7 @@ def test_stored_map_tells_the_two_failures_apart(runs):
     assert astray.loc["power", 2, 4] > 0.8 and astray.loc["power", 3, 4] == 0
     for order in ("both", "power"):
         assert stuck.loc[order, 3, 6] > stuck.loc[order, 3, 4]
-    assert (stuck.loc["power", 2:, 6] > stuck.loc["both", 2:, 6]).all()
+    assert all(stuck.loc["power", size, 6] > stuck.loc["both", size, 6] for size in (2, 3))
 
 
 def test_a_stored_run_comes_out_again(runs):

@@ -4,6 +4,9 @@ import numpy as np
 import torch
 from exercise_answers import exercise_tests
 
+from tutorial_utils import symmetry
+from tutorial_utils.exercises._session_05_cases import PLANTED
+
 # ---- 5.1: a split
 
 
@@ -277,3 +280,15 @@ WRONG += [
 ]
 
 TestAnswers = exercise_tests(5, RIGHT, WRONG)
+
+
+def test_one_impostor_obeys_every_other_law():
+    """It turns with the atoms, and has no total force and no torque: only work on a loop finds it."""
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    force, honest, _ = PLANTED["pair forces that weaken where it is crowded"]
+    R, F = symmetry.random_rotation(np.random.default_rng(1)), force(x)
+    np.testing.assert_allclose(force(x @ R.T + 1.0), F @ R.T, atol=1e-6)
+    np.testing.assert_allclose(force(-x), -F, atol=1e-6)
+    np.testing.assert_allclose(force(x[::-1]), F[::-1], atol=1e-6)
+    assert total_force(force, x) and torque(force, x)
+    assert not honest and not hessian(force, x)

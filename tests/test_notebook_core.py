@@ -17,6 +17,7 @@ OBEYING = (
     "notebooks/02_group_theory",
     "notebooks/03_e3nn",
     "notebooks/04_geometry",
+    "notebooks/05_nequip_md",
     "notebooks/06_electron_density",
     "notebooks/07_phonons",
     "notebooks/08_scale",

@@ -98,7 +98,7 @@ def tensor(exponents: Iterable[float]) -> Tensor:
     return torch.tensor(list(exponents), dtype=torch.float64)
 
 
-def norms(l: int, a: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+def norms(l: int, a: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return N_l(a), such that ∫ (N rˡ exp(-a r²))² r² dr = 1: N² = 2 (2a)^{l+3/2} / Γ(l + 3/2)."""
     half = torch.tensor(l + 1.5, dtype=torch.float64)
     return (2 * (2 * a) ** half / torch.lgamma(half).exp()).sqrt()

@@ -141,8 +141,9 @@ class _SphericalBessel(torch.autograd.Function):
 def _slope(degrees: tuple[int, ...], x: Tensor) -> Tensor:
     """Return the derivative of j_l, row by row."""
     l = torch.tensor(degrees, device=x.device)[:, None]
-    below = spherical_bessel(tuple(max(degree - 1, 0) for degree in degrees), x)
-    above = spherical_bessel(tuple(degree + 1 for degree in degrees), x)
+    lower, higher = [max(degree - 1, 0) for degree in degrees], [degree + 1 for degree in degrees]
+    both = spherical_bessel((*lower, *higher), torch.cat([x, x], dim=-2))  # one call: half the overhead
+    below, above = both.split(len(degrees), dim=-2)
     return (l * below - (l + 1) * above) / (2 * l + 1)
 
 

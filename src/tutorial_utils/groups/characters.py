@@ -65,7 +65,9 @@ class CharacterTable:
             raise ValueError(f"class_name: {class_name!r} is none of {', '.join(self.class_names)}")
         return self.values[self.irreps.index(irrep), self.class_names.index(class_name)]
 
-    def decompose(self, representation: Matrices | np.ndarray) -> dict[str, int]:
+    def decompose(
+        self, representation: Matrices | Float[np.ndarray, " order"] | Complex[np.ndarray, " order"]
+    ) -> dict[str, int]:
         """Count how often each irrep occurs: the overlap of characters.
 
         Args:

@@ -5,7 +5,7 @@ sets for the same reasons and computes with matrices that form a group to round-
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from tutorial_utils.groups.finite import Table, multiplication_table
 
@@ -17,7 +17,7 @@ _EXACT = 1e-10  # what is closer than this is left as it is
 
 
 def orthogonal(
-    R: Float[np.ndarray, "*batch 3 3"], *, name: str = "R", tolerance: float = TOLERANCE
+    R: Real[np.ndarray, "*batch 3 3"], *, name: str = "R", tolerance: float = TOLERANCE
 ) -> Float[np.ndarray, "*batch 3 3"]:
     """Return the orthogonal matrices nearest to the given ones (polar decomposition).
 

@@ -6,13 +6,15 @@ A table is all that a group is: `table[i, j]` is the number of the element g_i g
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Complex, Float, Int, Shaped
 
 Matrices = Float[np.ndarray, "order n n"] | Complex[np.ndarray, "order n n"]
 Table = Int[np.ndarray, "order order"]
 
 
-def generate(generators: Sequence[np.ndarray] | Matrices, *, limit: int = 1000) -> Matrices:
+def generate(
+    generators: Sequence[np.ndarray] | Shaped[np.ndarray, "generators n n"], *, limit: int = 1000
+) -> Matrices:
     """Multiply matrices by each other until nothing new appears.
 
     Args:

@@ -45,6 +45,7 @@ __all__ = [
 
 TRAJECTORY, DATA, SCRIPT, LOG = "trajectory.dump", "start.data", "in.lammps", "log.lammps"
 SHARED = "share", "lammps", "potentials"
+STYLE = "nequip/course"  # "nequip" is the style of NequIP's authors, for a LAMMPS that was built with it
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def nequip(model: str | Path, elements: Sequence[str]) -> str:
     path = Path(model).resolve()
     if not path.is_file():
         raise ValueError(f"model: there is no file {model}; make it with nequip.compile")
-    return f"plugin load {plugin.build()}\npair_style nequip\npair_coeff * * {path} {' '.join(elements)}"
+    return f"plugin load {plugin.build()}\npair_style {STYLE}\npair_coeff * * {path} {' '.join(elements)}"
 
 
 def potential_file(name: str) -> Path:

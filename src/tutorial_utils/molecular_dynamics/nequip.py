@@ -2,7 +2,7 @@
 
 NequIP is steered by one Hydra configuration, a YAML file. `config` writes it as a dictionary that can be
 looked at and changed; `train` runs ``nequip-train`` on it, `compile` runs ``nequip-compile``. Their output
-goes to files beside the results.
+goes to files beside the results, whose first line is the command itself, to be typed or changed by hand.
 
 Source: NequIP (doi:10.1038/s41467-022-29939-5).
 """
@@ -286,12 +286,23 @@ def calculator(checkpoint: str | Path) -> Calculator:
     Raises:
         ValueError: if there is no such file.
     """
-    from nequip.integrations.ase import NequIPCalculator  # slow to import, and not part of every install
+    # slow to import, and not part of every install
+    from nequip.data.transforms import ChemicalSpeciesToAtomTypeMapper, NeighborListTransform
+    from nequip.integrations.ase import NequIPCalculator
+    from nequip.model import ModelFromCheckpoint
+    from nequip.utils.global_state import set_global_state
 
     if not Path(checkpoint).is_file():
         raise ValueError(f"checkpoint: there is no file {checkpoint}; run train first")
-    # The public constructor takes compiled models only.
-    return NequIPCalculator._from_saved_model(str(checkpoint), chemical_species_to_atom_type_map=True)
+    # NequIPCalculator.from_compiled_model takes compiled models only: here the parts that it is made of.
+    set_global_state()
+    (model,) = ModelFromCheckpoint(str(checkpoint)).values()
+    elements = model.metadata["type_names"].split()
+    to_graph = [
+        ChemicalSpeciesToAtomTypeMapper(elements, {element: element for element in elements}),
+        NeighborListTransform(r_max=float(model.metadata["r_max"])),
+    ]
+    return NequIPCalculator(model.eval(), device="cpu", transforms=to_graph)
 
 
 def errors(calculator: Calculator, frames: Sequence[Atoms]) -> dict[str, float]:
@@ -349,9 +360,10 @@ def write_frames(path: str | Path, frames: Sequence[Atoms]) -> Path:
 
 
 def _command(name: str, *arguments: str, log: Path, **environment: str) -> None:
-    """Run one of NequIP's commands on one core, its output in a file."""
+    """Run one of NequIP's commands on one core; the command and its output go to a file."""
     program = Path(sys.executable).with_name(f"nequip-{name}")
     with log.open("w", encoding="utf-8") as output:
+        print(program.name, *arguments, file=output, flush=True)
         done = subprocess.run(
             [str(program), *arguments],
             stdout=output,
@@ -360,7 +372,7 @@ def _command(name: str, *arguments: str, log: Path, **environment: str) -> None:
             cwd=log.parent,
         )
     if done.returncode:
-        lines = log.read_text(encoding="utf-8").strip().splitlines()
+        lines = log.read_text(encoding="utf-8").strip().splitlines()[1:]
         raise RuntimeError(f"nequip-{name} failed: {lines[-1] if lines else 'no message'}; see {log}")
 
 

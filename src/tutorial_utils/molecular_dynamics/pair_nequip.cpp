@@ -4,12 +4,15 @@
 // This source is under the MIT licence. What is compiled from it links LAMMPS: pass the library on under LAMMPS'
 // own licence, the GNU General Public License.
 //
-// pair_style nequip: forces of a NequIP model that `nequip-compile --target pair_nequip` made.
+// pair_style nequip/course: forces of a NequIP model that `nequip-compile --target pair_nequip` made.
 //
 //     atom_modify map yes
-//     plugin      load nequipplugin.so
-//     pair_style  nequip
+//     plugin      load nequip-course.so
+//     pair_style  nequip/course
 //     pair_coeff  * * model.nequip.pt2 Si O       # the element of each atom type, in order
+//
+// The model is that of NequIP's own `pair_style nequip`, and so is pair_coeff; the name is another one, so
+// that neither a script nor an error message leaves open which of the two ran.
 //
 // LAMMPS knows atoms and their periodic images ("ghosts"); the model knows atoms and, for each edge, by how
 // many cells it was shifted. compute() translates the first into the second and hands back what comes out.
@@ -61,7 +64,7 @@ class PairNequIP : public Pair {
 
   void settings(int narg, char **) override
   {
-    if (narg) error->all(FLERR, "pair_style nequip takes no arguments; the model stands in pair_coeff");
+    if (narg) error->all(FLERR, "pair_style nequip/course takes no arguments; the model stands in pair_coeff");
   }
 
   // pair_coeff * * FILE ELEMENT_OF_TYPE_1 ELEMENT_OF_TYPE_2 ...
@@ -69,7 +72,7 @@ class PairNequIP : public Pair {
   {
     const int types = atom->ntypes;
     if (narg != 3 + types || strcmp(arg[0], "*") || strcmp(arg[1], "*"))
-      error->all(FLERR, "pair_coeff of nequip: expected '* * FILE' and {} element(s), one for each atom type",
+      error->all(FLERR, "pair_coeff of nequip/course: expected '* * FILE' and {} element(s), one for each atom type",
                  types);
     load(arg[2]);
 
@@ -84,7 +87,7 @@ class PairNequIP : public Pair {
       for (size_t k = 0; k < known.size(); k++)
         if (known[k] == element) model_type[type] = k;
       if (model_type[type] < 0)
-        error->all(FLERR, "pair_coeff of nequip: element {} is not in the model, which knows {}", element,
+        error->all(FLERR, "pair_coeff of nequip/course: element {} is not in the model, which knows {}", element,
                    utils::join_words(known, " "));
     }
     for (int i = 1; i <= types; i++)
@@ -94,12 +97,12 @@ class PairNequIP : public Pair {
   void init_style() override
   {
     if (strcmp(update->unit_style, "metal") != 0)
-      error->all(FLERR, "pair_style nequip: the model is in eV and Angstrom; use 'units metal', not '{}'",
+      error->all(FLERR, "pair_style nequip/course: the model is in eV and Angstrom; use 'units metal', not '{}'",
                  update->unit_style);
     if (comm->nprocs != 1)
-      error->all(FLERR, "pair_style nequip: this plugin runs on one MPI rank, not on {}", comm->nprocs);
+      error->all(FLERR, "pair_style nequip/course: this plugin runs on one MPI rank, not on {}", comm->nprocs);
     if (atom->map_style == Atom::MAP_NONE)
-      error->all(FLERR, "pair_style nequip: write 'atom_modify map yes' before the box is made");
+      error->all(FLERR, "pair_style nequip/course: write 'atom_modify map yes' before the box is made");
     neighbor->add_request(this, NeighConst::REQ_FULL);
   }
 
@@ -108,11 +111,11 @@ class PairNequIP : public Pair {
   void compute(int eflag, int vflag) override
   {
     ev_init(eflag, vflag);
-    if (vflag_atom) error->all(FLERR, "pair_style nequip: the model gives no stress of single atoms");
+    if (vflag_atom) error->all(FLERR, "pair_style nequip/course: the model gives no stress of single atoms");
     find_edges();
     const int64_t atoms = atom->nlocal, edges = shifts.size() / 3;
     if (atoms < 2 || edges < 2)
-      error->one(FLERR, "pair_style nequip: {} atom(s) with {} neighbours within {} A; the compiled model "
+      error->one(FLERR, "pair_style nequip/course: {} atom(s) with {} neighbours within {} A; the compiled model "
                  "needs at least two of each", atoms, edges, cutoff);
 
     std::vector<int64_t> types(atoms);
@@ -154,7 +157,7 @@ class PairNequIP : public Pair {
   void load(const std::string &file)
   {
     if (!platform::file_is_readable(file))
-      error->all(FLERR, "pair_coeff of nequip: there is no file {} that can be read", file);
+      error->all(FLERR, "pair_coeff of nequip/course: there is no file {} that can be read", file);
     try {
       const auto metadata = Loader::load_metadata_from_package(file, "model");
       if (metadata.count("AOTI_CPU_ISA")) check_processor(file, metadata.at("AOTI_CPU_ISA"));
@@ -162,12 +165,12 @@ class PairNequIP : public Pair {
     } catch (const LAMMPSException &) {
       throw;    // from check_processor
     } catch (const std::exception &problem) {
-      error->all(FLERR, "pair_coeff of nequip: {} is no model made by 'nequip-compile --mode aotinductor "
+      error->all(FLERR, "pair_coeff of nequip/course: {} is no model made by 'nequip-compile --mode aotinductor "
                  "--target pair_nequip' on this machine: {}", file, problem.what());
     }
     auto metadata = model->get_metadata();
     if (metadata["nequip_aoti_outputs"] != "atomic_energy forces virial")
-      error->all(FLERR, "pair_coeff of nequip: {} was not compiled with '--target pair_nequip'", file);
+      error->all(FLERR, "pair_coeff of nequip/course: {} was not compiled with '--target pair_nequip'", file);
     cutoff = std::stod(metadata.at("r_max"));
     std::istringstream names(metadata.at("type_names"));
     known.clear();
@@ -182,7 +185,7 @@ class PairNequIP : public Pair {
     for (std::string word; words >> word;) {
       const auto found = able.find(word == "avx512" ? "avx512_f" : word);
       if (found != able.end() && !found->second.toBool())
-        error->all(FLERR, "pair_coeff of nequip: {} was compiled for another machine: this one lacks {}; "
+        error->all(FLERR, "pair_coeff of nequip/course: {} was compiled for another machine: this one lacks {}; "
                    "run nequip-compile here", file, word);
     }
   }
@@ -230,7 +233,7 @@ void lammpsplugin_init(void *lmp, void *handle, void *regfunc)
   lammpsplugin_t plugin = {};
   plugin.version = static_cast<LAMMPS_NS::LAMMPS *>(lmp)->version;
   plugin.style = "pair";
-  plugin.name = "nequip";
+  plugin.name = "nequip/course";
   plugin.info = "NequIP models compiled by AOTInductor";
   plugin.author = "the tutorial_utils contributors";
   plugin.creator = make_pair;

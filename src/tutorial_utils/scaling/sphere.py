@@ -59,7 +59,7 @@ def degree_of(c: Float[Tensor, "... lm"]) -> int:
 
 
 def pointwise(
-    *factors: Float[Tensor, "... n"], lmax: int, degree: int | None = None
+    *factors: Float[Tensor, "... _"], lmax: int, degree: int | None = None
 ) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return the coefficients of a product of functions, point by point.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from ase import Atoms
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
@@ -38,7 +38,7 @@ def random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
     return Q * np.linalg.det(Q).round()
 
 
-def rotate(structure: Structure, R: Float[np.ndarray, "3 3"]) -> Structure:
+def rotate(structure: Structure, R: Real[np.ndarray, "3 3"]) -> Structure:
     """Turn positions and cell, r -> R r; what is attached to the structure is not turned.
 
     Args:

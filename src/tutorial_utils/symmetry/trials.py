@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from e3nn import o3
-from jaxtyping import Float, Inexact
+from jaxtyping import Float, Inexact, Real
 from torch import Tensor
 
 from tutorial_utils.groups.rotations import D
@@ -52,7 +52,7 @@ class Scale:
         return 0.0 if away == 0 or away <= self.floor else (away - self.floor) / (self.unit or away)
 
 
-def matrix_of(irreps: o3.Irreps, R: Float[np.ndarray, "3 3"]) -> Float[Tensor, "dim dim"]:
+def matrix_of(irreps: o3.Irreps, R: Real[np.ndarray, "3 3"]) -> Float[Tensor, "dim dim"]:
     """Give D(R) in float64, whatever the default dtype."""
     return _matrix(str(irreps), np.asarray(R, dtype=float).tobytes())
 
