@@ -38,6 +38,7 @@ LAYERS = (
         "studies",
         "scaling",
         "generation",
+        "fields",
         "testing",
     },
     {"nn", "descriptors", "tensors"},

@@ -22,6 +22,7 @@ OBEYING = (
     "notebooks/07_phonons",
     "notebooks/08_scale",
     "notebooks/09_generate",
+    "notebooks/10_beyond_atoms",
     "book/conventions",
 )
 RUN = {"notebooks/01_symmetry": "13 · ", "notebooks/02_group_theory": "11 · "}  # with which further section

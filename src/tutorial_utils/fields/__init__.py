@@ -1,0 +1,1 @@
+"""Fields without atoms: turbulent flows, and matter in the universe."""

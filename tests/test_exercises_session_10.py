@@ -1,0 +1,66 @@
+"""The exercises of session 10 take right answers and tell the wrong ones why."""
+
+import torch
+from exercise_answers import exercise_tests
+
+
+def project(waves, k, *, least=1.0, share=1.0, mean=True):
+    along = (k * waves).sum(0) / (k * k).sum(0).clamp(min=least)
+    found = waves - share * k * along
+    return found if mean else found * (k != 0).any(0)
+
+
+def flow(A, width, *, other=None, trace=True, power=2, factor=1 / 12):
+    t = factor * width**power * (A @ A.mT if other is None else other(A))
+    return t - t.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] / 3 * torch.eye(3) if trace else t
+
+
+def twirl(closure, A, rotations, *, back=True, few=None, factor=1.0):
+    chosen = rotations[:few]
+    turned = [closure(R @ A @ R.T) for R in chosen]
+    if back:
+        turned = [R.T @ t @ R for R, t in zip(chosen, turned, strict=True)]
+    return factor * sum(turned) / len(chosen)
+
+
+def pull(x, m, box, cutoff, *, images=True, sign=1, unit=True):
+    d = x[None] - x[:, None]
+    if images:
+        d = d - box * torch.round(d / box)
+    r = d.norm(dim=2)
+    near = ((r > 0) & (r < cutoff)).to(x)
+    return sign * torch.einsum("ij,j,ijc->ic", near, m, d / r.clamp(min=1e-9)[..., None] if unit else d)
+
+
+RIGHT = [
+    ("10.1", project),
+    ("10.2", flow),
+    ("10.3", twirl),
+    ("10.4", pull),
+    ("10.5", lambda x, D, R: (x @ R.T, R @ D @ R.T)),
+]
+WRONG = [
+    ("10.1", lambda waves, k: project(waves, k, least=0.0), "Not a number at k = 0"),
+    ("10.1", lambda waves, k: project(waves, k, share=0.5), "divergence of the result"),
+    ("10.1", lambda waves, k: project(waves, k, mean=False), "The mean flow"),
+    ("10.1", lambda waves, k: 0.5 * project(waves, k), "The mean flow"),
+    ("10.2", lambda A, width: flow(A, width, other=lambda A: A * A.mT), "rotation of 2e"),
+    ("10.2", lambda A, width: flow(A, width, trace=False), "0e is left"),
+    ("10.2", lambda A, width: flow(A, width, other=lambda A: A @ A), "1e is left"),
+    ("10.2", lambda A, width: flow(A, width, other=lambda A: A.mT @ A), "This is AᵀA"),
+    ("10.2", lambda A, width: flow(A, width, factor=1.0), "the factor is 12"),
+    ("10.2", lambda A, width: flow(A, width, other=lambda A: (A + A.mT) @ (A + A.mT)), "vorticity counts"),
+    ("10.2", lambda A, width: flow(A, width, power=1, factor=1 / 6), "width² is missing"),
+    ("10.3", lambda *a: twirl(*a, back=False), "not turned back"),
+    ("10.3", lambda *a: twirl(*a, few=7), "some rotations were left out"),
+    ("10.3", lambda *a: twirl(*a, factor=24.0), "not divided by its number"),
+    ("10.4", lambda *a: pull(*a, images=False), "missing images"),
+    ("10.4", lambda *a: pull(*a, sign=-1), "Suspect the sign"),
+    ("10.4", lambda *a: pull(*a, unit=False), "not divided by their length"),
+    ("10.4", lambda x, m, box, cutoff: pull(x, m, box, 90.0), "left out"),
+    ("10.5", lambda x, D, R: (x @ R.T, D), "nine scalars"),
+    ("10.5", lambda x, D, R: (x @ R.T, R @ D), "one R in place of two"),
+    ("10.5", lambda x, D, R: (x @ R.T, R.T @ D @ R), "Rᵀ D R"),
+    ("10.5", lambda x, D, R: (x @ R, R @ D @ R.T), "by its inverse"),
+]
+TestAnswers = exercise_tests(10, RIGHT, WRONG)
