@@ -102,7 +102,7 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module.split(".")[0])
-    return names - sys.stdlib_module_names - {"tutorial_utils"}
+    return names - sys.stdlib_module_names - {"tutorial_utils", "IPython"}  # the kernel is IPython
 
 
 def installed_by_the_first_cell() -> set[str]:

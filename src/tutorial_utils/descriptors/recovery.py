@@ -111,13 +111,13 @@ class Recovery:
         steps: how many steps were taken.
     """
 
-    vectors: Float[Tensor, "starts neighbours 3"]
+    vectors: Float[Tensor, "starts neighbours unknowns"]
     residuals: Float[Tensor, "starts"]
     order: Tensor
     steps: int
 
     @property
-    def best(self) -> Float[Tensor, "neighbours 3"]:
+    def best(self) -> Float[Tensor, "neighbours unknowns"]:
         """The neighbours (Å) whose invariants come closest."""
         return self.vectors[0]
 
@@ -130,7 +130,7 @@ class Recovery:
 def recover(
     describe: Description,
     target: Float[Tensor, "invariants"],
-    starts: Float[Tensor, "starts neighbours 3"],
+    starts: Float[Tensor, "starts neighbours unknowns"],
     *,
     steps: int = 100,
     stop: int | None = 1,

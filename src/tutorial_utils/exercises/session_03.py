@@ -154,7 +154,7 @@ def axial(answer: Callable[[Data], Tensor]) -> str:
     return "Axial, equivariant and smooth: it keeps its sign under inversion, where every direction flips."
 
 
-def _of(answer: Callable[[Data], Tensor], atoms: Atoms) -> Float[Tensor, "atoms 3"]:
+def _of(answer: Callable[[Data], Tensor], atoms: Atoms) -> Float[Tensor, "..."]:
     return torch.as_tensor(answer(graphs.to_graph(atoms, CUTOFF)))
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from scipy.optimize import isotonic_regression
+from torch import Tensor
 
 from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
 
@@ -123,7 +124,7 @@ def _numbers(values: Any) -> np.ndarray:
     return array[np.isfinite(array)] if array.dtype.kind in "fiu" else np.array([])
 
 
-def _padded(values: Float[np.ndarray, " n"], log: bool) -> list[float]:
+def _padded(values: Real[np.ndarray, " n"], log: bool) -> list[float]:
     if log:
         values = np.log10(values[values > 0])  # a zero has no place on this axis
     low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
@@ -147,7 +148,9 @@ def spread(places: Sequence[float], apart: float) -> Float[np.ndarray, " n"]:
     return free
 
 
-def irreps_diagram(irreps: str | o3.Irreps, *, values: Float[Any, " dim"] | None = None) -> go.Figure:
+def irreps_diagram(
+    irreps: str | o3.Irreps, *, values: Float[np.ndarray | Tensor, " dim"] | None = None
+) -> go.Figure:
     """Draw what a feature holds: a cell for each degree l and parity, coloured by how many numbers are in it.
 
     Args:
