@@ -96,6 +96,7 @@ def systems() -> list[System]:
     lost = {int(l): float(np.exp(table["nll"][table["lmax"] == l].mean())) for l in set(table["lmax"])}
     forces = means("nequip_learning", network, "force_mae", frames=300)
     found += [
+        System(4, "six neighbours", environments(), {}, float("nan")),
         System(5, "potential", forces, {}, reach["potential"]),
         System(6, "density", densities, {}, reach["density"]),
         System(7, "phonons", phonons, {}, reach["phonons"]),
@@ -135,6 +136,21 @@ def elastic() -> dict[int, float]:
     degree = torch.cat([torch.full((mul * ir.dim,), ir.l) for mul, ir in ELASTIC.irreps])
     left = {l: c[:, degree > l].norm() / c.norm() for l in (0, 2, 4)}
     return {l: float(x) for l, x in left.items()}
+
+
+def environments() -> dict[int, float]:
+    """Return the share of random environments that did not come back from invariants up to l.
+
+    That is, with as many radial functions as serve that degree best; all neighbours are within the cutoff.
+    """
+    table = datasets.load("recovery")
+    here = (table["experiment"] == "map") & (table["invariants"] == "both")
+    missed = {}
+    for l in sorted({int(l) for l in table["lmax"][here]}):
+        rows = here & (table["lmax"] == l)
+        sizes = [table["right"][rows & (table["size"] == size)] for size in set(table["size"][rows])]
+        missed[l] = min(float((right == 0).mean()) for right in sizes)
+    return missed
 
 
 def turbulence() -> System:
