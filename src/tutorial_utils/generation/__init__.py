@@ -1,5 +1,5 @@
-"""Generative models: a density on the sphere, and flow matching."""
+"""Generative models: a density on the sphere, and flow matching in space and on a torus."""
 
-from tutorial_utils.generation import clusters, flow, hydrogens, sphere, trials
+from tutorial_utils.generation import clusters, flow, hydrogens, sphere, torus, trials
 
-__all__ = ["clusters", "flow", "hydrogens", "sphere", "trials"]
+__all__ = ["clusters", "flow", "hydrogens", "sphere", "torus", "trials"]

@@ -61,7 +61,7 @@ class EquivariantField(nn.Module):
         # the small number keeps the derivative of a length finite on the diagonal, where the arrow is zero
         r = (arrows.square().sum(dim=-1) + 1e-12).sqrt()
         basis = torch.exp(-((r[..., None] - self.centres) ** 2) / 0.3)
-        h = self.time(_of_time(t))[:, None].expand(-1, n, -1)
+        h = self.time(of_time(t))[:, None].expand(-1, n, -1)
         others = 1 - torch.eye(n, dtype=x.dtype, device=x.device)[..., None]
         v = torch.zeros_like(x)
         for i, j, b, φ, ψ, γ in zip(self.i, self.j, self.b, self.φ, self.ψ, self.γ, strict=True):
@@ -93,11 +93,12 @@ class PlainField(nn.Module):
         self, x: Float[Tensor, "batch particles 3"], t: Float[Tensor, " batch"]
     ) -> Float[Tensor, "batch particles 3"]:
         """Return the velocity of each particle."""
-        time = _of_time(t)[:, None].expand(-1, x.shape[1], -1)
+        time = of_time(t)[:, None].expand(-1, x.shape[1], -1)
         return centre(self.leave(self.layers(self.enter(torch.cat([centre(x), time], dim=-1)))))
 
 
-def _of_time(t: Float[Tensor, " batch"]) -> Float[Tensor, "batch 5"]:
+def of_time(t: Float[Tensor, " batch"]) -> Float[Tensor, "batch 5"]:
+    """Return what a network is told of the time: t and four waves."""
     waves = [f(math.pi * k * t) for k in (1, 2) for f in (torch.sin, torch.cos)]
     return torch.stack([t, *waves], dim=-1)
 
