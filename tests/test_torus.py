@@ -197,6 +197,6 @@ def test_a_loose_tolerance_passes_chance_and_a_flow_is_nearer_than_chance():
         for model in set(table["model"])
     }
     flow, chance, copy = (share[m] for m in ("flow", "uniform positions", "nearest prototype"))
-    assert chance["right"] < 0.05 < 0.5 < chance["loose"]
+    assert chance["right"] < 0.05 < 0.4 < chance["loose"]
     assert flow["right"] > 0.3 and copy["right"] > flow["right"]
     assert len(set(table["seed"][table["model"] == "flow"])) >= 3
