@@ -134,7 +134,9 @@ def measure(name: str) -> Iterator[tuple[str, float]]:
     """Return the rows of one potential: what it was asked, and what came out."""
     if name != PBE:
         known = {REFERENCE: stillinger_weber(), SNAP: snap()}
-        yield from ((test, round(float(value), 4)) for test, value in silicon(known.get(name) or calculator(name)))
+        yield from (
+            (test, round(float(value), 4)) for test, value in silicon(known.get(name) or calculator(name))
+        )
     if name in (SEVENNET, CHGNET, PBE):
         yield from ((test, round(float(value), 4)) for test, value in ethanol(name))
 
