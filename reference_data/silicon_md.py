@@ -17,35 +17,33 @@ potentials then do the same runs, by the same scripts and from the same random n
 * melting: crystal beside its melt, 288 atoms, held at five temperatures: the side that grows tells whether
   a temperature lies above or below the melting point.
 
-Three runs each, with other velocities. One row is one number: its error is that of block means (or 0 where
-the row is a setting or a raw reading).
+Near the melting point crystal and melt meet three times, with other velocities; everything else is run once.
+One row is one number: its error is that of block means (or 0 where the row is a setting or a raw reading).
 Source of the potential: https://doi.org/10.1103/PhysRevB.31.5262; it comes with LAMMPS.
 """
 
 import itertools
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from files import command_line, read_table, report, write_table
+from files import fill_table
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_md.json"
-RAW = ROOT / "reference_data/raw/silicon_md.json"
 MODEL = ROOT / "reference_data/raw/silicon_md_model"
 COLUMNS = ("potential", "experiment", "temperature", "run", "quantity", "x", "value", "error")
-RUNS = (1, 2, 3)  # seeds of the velocities
 TRAIN, VALID, TEST = 400, 20, 40  # frames
 SCALES = (0.96, 0.98, 1.0, 1.02, 1.04)  # of the cell's edge
 A = 5.431  # Å
 CRYSTALS, LIQUIDS = (300, 600, 900, 1200, 1500), (2000, 2500)  # K
-INTERFACE = (1500, 1600, 1700, 1800, 1900)  # K
+INTERFACE, AGAIN = (1500, 1600, 1700, 1800, 1900), (1600, 1700, 1800)  # K
 STEP, EVERY = 0.002, 20  # ps; steps between two frames
 REFERENCE, LEARNED = "Stillinger–Weber", "NequIP"
 Row = tuple[str, float, float, float]  # quantity, x, value, error
@@ -222,38 +220,33 @@ EXPERIMENTS = {
     "heating": (heating, (3300,)),
     "melting": (interface, INTERFACE),
 }
+TRAININGS = {f"training, l ≤ {l_max}": l_max for l_max in (1, 2)}  # the second is used
+POINTS = [(LEARNED, name, 0, 1) for name in TRAININGS]
+POINTS += [
+    (potential, name, temperature, 1)
+    for name, (_, temperatures) in EXPERIMENTS.items()
+    for potential in (REFERENCE, LEARNED)
+    for temperature in temperatures
+]
+POINTS += list(itertools.product((REFERENCE, LEARNED), ["melting"], AGAIN, (2, 3)))  # seeds of the velocities
 
 
-def main(raw: Path, output: Path) -> None:
-    """Do what is missing, the first run of everything before the second."""
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_table(raw, COLUMNS)
-    frames = labelled_frames()
-    done = {tuple(row[:4]) for row in rows}
-    for l_max in (1, 2):  # the second is used
-        checkpoint, errors = learned(frames, l_max)
-        if (LEARNED, f"training, l ≤ {l_max}", 0, 1) not in done:
-            rows += [[LEARNED, f"training, l ≤ {l_max}", 0, 1, *rounded(row)] for row in errors]
-            write_table(raw, COLUMNS, rows)
-    potentials = {
-        REFERENCE: stillinger_weber(),
-        LEARNED: lammps.nequip(nequip.compile(checkpoint), ["Si"]),
-    }
-    for seed, (name, (measure, temperatures)), potential in itertools.product(
-        RUNS, EXPERIMENTS.items(), potentials
-    ):
-        for temperature in temperatures:
-            if (potential, name, temperature, seed) in done:
-                continue
-            start = time.time()
-            found = list(measure(potentials[potential], temperature, seed))
-            rows += [[potential, name, temperature, seed, *rounded(row)] for row in found]
-            write_table(raw, COLUMNS, rows)
-            print(
-                f"{potential}, {name}, {temperature} K, run {seed}: {time.time() - start:.0f} s", flush=True
-            )
-    write_table(output, COLUMNS, rows)
-    report(output)
+@cache
+def lines(potential: str) -> str:
+    """Return the lines of a potential; what learned is trained and compiled when it is first needed."""
+    if potential == REFERENCE:
+        return stillinger_weber()
+    checkpoint, _ = learned(labelled_frames(), max(TRAININGS.values()))
+    return lammps.nequip(nequip.compile(checkpoint), ["Si"])
+
+
+def measure(potential: str, name: str, temperature: int, seed: int) -> Iterator[tuple]:
+    """Return the rows of one point."""
+    if name in TRAININGS:
+        found: Iterable[Row] = learned(labelled_frames(), TRAININGS[name])[1]
+    else:
+        found = EXPERIMENTS[name][0](lines(potential), temperature, seed)
+    yield from map(rounded, found)
 
 
 def rounded(row: Row) -> tuple:
@@ -262,4 +255,4 @@ def rounded(row: Row) -> tuple:
 
 
 if __name__ == "__main__":
-    main(*command_line(__doc__, raw=RAW, output=OUTPUT))
+    fill_table(OUTPUT, COLUMNS, POINTS, measure)
