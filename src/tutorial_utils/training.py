@@ -120,12 +120,13 @@ def fit(
     return History(history.train, history.valid, best_epoch)
 
 
-def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
+def save(path: str | Path, model: nn.Module, *, dtype: torch.dtype | None = None, **metadata: Any) -> None:
     """Save weights and metadata; the file appears whole or not at all.
 
     Args:
         path: file to write, by custom with the ending .pt.
         model: its state_dict is saved, not its code; and its ``recipe``, if it has one, for `nn.load`.
+        dtype: in which weights are written, for example ``torch.half``; None: in their own.
         metadata: numbers, strings, tensors, and lists or dicts of these.
 
     Raises:
@@ -134,8 +135,10 @@ def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        recipe = getattr(model, "recipe", None)
-        torch.save({"weights": model.state_dict(), "recipe": recipe, "metadata": metadata}, temporary)
+        recipe, weights = getattr(model, "recipe", None), model.state_dict()
+        if dtype:
+            weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
+        torch.save({"weights": weights, "recipe": recipe, "metadata": metadata}, temporary)
         torch.load(temporary, weights_only=True)
         os.replace(temporary, path)
     except UnpicklingError as reason:

@@ -66,6 +66,14 @@ class SpectrumNetwork(nn.Module):
         elements = self.elements = symbols.distinct(elements, largest=LARGEST)
         hidden = self.irreps_hidden = o3.Irreps(irreps_hidden)
         self.lmax = hidden.lmax if lmax is None else lmax
+        self.arguments = {  # what builds the network again
+            "elements": list(elements),
+            "irreps_hidden": str(hidden),
+            "lmax": self.lmax,
+            "layers": layers,
+            "points": points,
+            "dropout": dropout,
+        }
         self.register_buffer("row_of_element", symbols.row_of_element(elements), persistent=False)
         self.register_buffer("table", _table(self.row_of_element, len(elements)), persistent=False)
         irreps = o3.Irreps([(hidden.count("0e"), "0e")])

@@ -14,6 +14,7 @@ from torch import nn
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, training
+from tutorial_utils.conventions import default_dtype
 from tutorial_utils.phonons.network import SpectrumNetwork, spectrum_loss
 from tutorial_utils.phonons.spectra import peaked
 from tutorial_utils.phonons.sums import crystals
@@ -126,32 +127,25 @@ def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "cry
 
 def save(path: str | Path, ensemble: Ensemble) -> None:
     """Write an ensemble to a file, its weights in half precision: half the size, the same spectra."""
-    first = ensemble.networks[0]
-    torch.save(
-        {
-            "elements": list(first.elements),
-            "irreps_hidden": str(first.irreps_hidden),
-            "weights": [
-                {name: value.half() for name, value in network.state_dict().items()}
-                for network in ensemble.networks
-            ],
-        },
-        path,
-    )
+    built = [network.arguments for network in ensemble.networks]
+    training.save(path, nn.ModuleList(ensemble.networks), dtype=torch.half, networks=built)
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
-    """Read an ensemble that `store` has written; nothing but numbers is read.
+    """Read an ensemble that `save` has written.
 
     Its networks calculate in double precision, whatever torch's default is.
+
+    Raises:
+        ValueError: if the file holds something else.
     """
-    stored = torch.load(path, weights_only=True, map_location="cpu")
-    networks = []
-    for weights in stored["weights"]:
-        network = SpectrumNetwork(stored["elements"], irreps_hidden=stored["irreps_hidden"])
-        network.load_state_dict(weights)
-        networks.append(network.to(device, torch.float64).eval())
-    return Ensemble(networks)
+    stored = training.read(path)
+    if "networks" not in stored["metadata"]:
+        raise ValueError(f"path: {path} holds no ensemble of spectrum networks; prediction.save writes one")
+    with default_dtype(torch.float64):
+        networks = nn.ModuleList(SpectrumNetwork(**each) for each in stored["metadata"]["networks"])
+    networks.load_state_dict(stored["weights"])
+    return Ensemble(list(networks.to(device).eval()))
 
 
 @cache
