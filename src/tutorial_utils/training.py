@@ -1,10 +1,10 @@
-"""One training loop for every model of the course, with its history and checkpoints."""
+"""Train on lists of graphs (`fit`) or on batches that the caller draws (`descend`); checkpoints."""
 
 import copy
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -118,6 +118,38 @@ def fit(
     model.load_state_dict({name: best_weights[name] for name in model.state_dict()})
     model.eval()
     return History(history.train, history.valid, best_epoch)
+
+
+def descend(
+    model: nn.Module,
+    loss: Callable[[], Tensor],
+    *,
+    steps: int,
+    learning_rate: float,
+    decay: float = 1.0,
+    weight_decay: float = 0.0,
+) -> Iterator[int]:
+    """Take steps of AdamW on losses of whatever the caller draws; he looks at the model in between.
+
+    Args:
+        model: changed in place.
+        loss: draws a batch and returns the model's loss on it, a scalar.
+        steps: how many.
+        learning_rate: as in `fit`.
+        decay: as in `fit`.
+        weight_decay: as in `fit`.
+
+    Yields:
+        the number of steps taken so far.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    schedule = _cosine(optimizer, steps, decay)
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+        schedule.step()
+        yield step
 
 
 def save(path: str | Path, model: nn.Module, *, dtype: torch.dtype | None = None, **metadata: Any) -> None:

@@ -143,9 +143,9 @@ def load(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
     if "networks" not in stored["metadata"]:
         raise ValueError(f"path: {path} holds no ensemble of spectrum networks; prediction.save writes one")
     with default_dtype(torch.float64):
-        networks = nn.ModuleList(SpectrumNetwork(**each) for each in stored["metadata"]["networks"])
-    networks.load_state_dict(stored["weights"])
-    return Ensemble(list(networks.to(device).eval()))
+        networks = [SpectrumNetwork(**each) for each in stored["metadata"]["networks"]]
+    nn.ModuleList(networks).to(device).eval().load_state_dict(stored["weights"])
+    return Ensemble(networks)
 
 
 @cache
