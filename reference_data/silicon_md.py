@@ -24,21 +24,19 @@ Source of the potential: https://doi.org/10.1103/PhysRevB.31.5262; it comes with
 
 import itertools
 import tempfile
-import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from files import command_line, read_table, report, write_table
+from files import RAW, fill_table
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_md.json"
-RAW = ROOT / "reference_data/raw/silicon_md.json"
-MODEL = ROOT / "reference_data/raw/silicon_md_model"
 COLUMNS = ("potential", "experiment", "temperature", "run", "quantity", "x", "value", "error")
 RUNS = (1, 2, 3)  # seeds of the velocities
 TRAIN, VALID, TEST = 400, 20, 40  # frames
@@ -75,6 +73,7 @@ def sample(temperature: float, scale: float, *, seed: int, count: int) -> list[A
     return lammps.label(run.frames[-count:], stillinger_weber())
 
 
+@cache
 def labelled_frames() -> list[Atoms]:
     """Return crystals and melts of all kinds, in random order."""
     kinds = list(itertools.product((300, 900, 1500, 2000, 2200, 2500, 3000, 3500), SCALES))
@@ -83,9 +82,10 @@ def labelled_frames() -> list[Atoms]:
     return [frames[k] for k in np.random.default_rng(0).permutation(len(frames))]
 
 
-def learned(frames: list[Atoms], l_max: int) -> tuple[Path, list[Row]]:
+@cache
+def learned(l_max: int) -> tuple[Path, list[Row]]:
     """Train a model, once; return its checkpoint and its errors on new frames."""
-    folder = MODEL.with_name(f"{MODEL.name}_{l_max}")
+    frames, folder = labelled_frames(), RAW / f"silicon_md_model_{l_max}"
     folder.mkdir(parents=True, exist_ok=True)
     train = nequip.write_frames(folder / "train.xyz", frames[:TRAIN])
     valid = nequip.write_frames(folder / "valid.xyz", frames[TRAIN : TRAIN + VALID])
@@ -110,6 +110,14 @@ def learned(frames: list[Atoms], l_max: int) -> tuple[Path, list[Row]]:
     size = float(np.sqrt(np.mean([np.square(frame.get_forces()).mean() for frame in test])))
     rows = [("energy_mae", l_max, found["energy"], 0.0), ("force_mae", l_max, found["forces"], 0.0)]
     return checkpoint, [*rows, ("force_rms", l_max, size, 0.0)]
+
+
+@cache
+def lines_of(potential: str) -> str:
+    """Return LAMMPS' lines for a potential; the model is trained when it is first wanted."""
+    if potential == REFERENCE:
+        return stillinger_weber()
+    return lammps.nequip(nequip.compile(learned(2)[0]), ["Si"])
 
 
 def npt(temperature: float, *, to: float | None = None) -> str:
@@ -215,6 +223,7 @@ def interface(potential: str, temperature: float, seed: int) -> Iterator[Row]:
         yield "energy", (row.Step - 5000) * STEP, row.PotEng / len(atoms), 0.0
 
 
+TRAININGS = {f"training, l ≤ {l_max}": l_max for l_max in (1, 2)}  # the second is used
 EXPERIMENTS = {
     "crystal": (crystal, CRYSTALS),
     "spectrum": (spectrum, (300,)),
@@ -224,36 +233,20 @@ EXPERIMENTS = {
 }
 
 
-def main(raw: Path, output: Path) -> None:
-    """Do what is missing, the first run of everything before the second."""
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_table(raw, COLUMNS)
-    frames = labelled_frames()
-    done = {tuple(row[:4]) for row in rows}
-    for l_max in (1, 2):  # the second is used
-        checkpoint, errors = learned(frames, l_max)
-        if (LEARNED, f"training, l ≤ {l_max}", 0, 1) not in done:
-            rows += [[LEARNED, f"training, l ≤ {l_max}", 0, 1, *rounded(row)] for row in errors]
-            write_table(raw, COLUMNS, rows)
-    potentials = {
-        REFERENCE: stillinger_weber(),
-        LEARNED: lammps.nequip(nequip.compile(checkpoint), ["Si"]),
-    }
-    for seed, (name, (measure, temperatures)), potential in itertools.product(
-        RUNS, EXPERIMENTS.items(), potentials
-    ):
-        for temperature in temperatures:
-            if (potential, name, temperature, seed) in done:
-                continue
-            start = time.time()
-            found = list(measure(potentials[potential], temperature, seed))
-            rows += [[potential, name, temperature, seed, *rounded(row)] for row in found]
-            write_table(raw, COLUMNS, rows)
-            print(
-                f"{potential}, {name}, {temperature} K, run {seed}: {time.time() - start:.0f} s", flush=True
-            )
-    write_table(output, COLUMNS, rows)
-    report(output)
+def points() -> list[tuple]:
+    """Return what to do: trainings, then the first run of everything before the second."""
+    found: list[tuple] = [(LEARNED, training, 0, 1) for training in TRAININGS]
+    for run, (name, (_, temperatures)) in itertools.product(RUNS, EXPERIMENTS.items()):
+        for potential, temperature in itertools.product((REFERENCE, LEARNED), temperatures):
+            found.append((potential, name, temperature, run))
+    return found
+
+
+def measure(potential: str, experiment: str, temperature: int, run: int) -> list[tuple]:
+    """Return the rest of the rows of an experiment, or of a training."""
+    if experiment in TRAININGS:
+        return [rounded(row) for row in learned(TRAININGS[experiment])[1]]
+    return [rounded(row) for row in EXPERIMENTS[experiment][0](lines_of(potential), temperature, run)]
 
 
 def rounded(row: Row) -> tuple:
@@ -262,4 +255,4 @@ def rounded(row: Row) -> tuple:
 
 
 if __name__ == "__main__":
-    main(*command_line(__doc__, raw=RAW, output=OUTPUT))
+    fill_table(OUTPUT, COLUMNS, points(), measure)
