@@ -34,6 +34,7 @@ def train(
     elements: Sequence[str] | None = None,
     epochs: int = 40,
     seed: int = 0,
+    device: str | torch.device = "cpu",
 ) -> tuple[SpectrumNetwork, training.History]:
     """Train one network.
 
@@ -45,6 +46,7 @@ def train(
         elements: symbols that it shall know; by default those in `known`.
         epochs: passes through `known`.
         seed: of initial weights, dropout and order.
+        device: where to train; the network stays there, and graphs follow it.
 
     Returns:
         The network, and how its training went.
@@ -57,7 +59,7 @@ def train(
         layers=layers,
         points=spectra.shape[1],
         start=spectra.mean(dim=0),
-    )
+    ).to(device)
     history = training.fit(
         network,
         spectrum_loss,
@@ -116,12 +118,9 @@ class Ensemble:
 def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "crystals points"]:
     """Return a network's spectra of graphs as they come out; graphs follow its dtype and device."""
     network.eval()
-    own = next(network.parameters())
     found = []
     for n in range(0, len(data), BATCH):
-        batch = graphs.batch(data[n : n + BATCH])
-        batch = batch.apply(lambda x: x.to(own.device, own.dtype if x.is_floating_point() else x.dtype))
-        found.append(network(batch))
+        found.append(network(graphs.follow(graphs.batch(data[n : n + BATCH]), network)))
     return torch.cat(found).double().cpu().numpy()
 
 
