@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from scipy.spatial.distance import pdist
 
 from tutorial_utils import viz
-from tutorial_utils.viz.picture import view_rotation
+from tutorial_utils.viz.picture import view_angle, view_rotation
 
 ALT = "The error falls to 0.1 eV/Å with 100 geometries"
 
@@ -52,6 +53,18 @@ def test_the_view_is_a_rotation_that_looks_at_z_upright():
     up = R @ [0, 0, 1]
     assert up[1] > 0.8
     assert abs(up[0]) < 1e-12
+
+
+def test_no_atom_of_a_small_molecule_hides_another():
+    """Ammonia, whichever way it stands: a fixed view hides one hydrogen in some of them."""
+    hidden, seen = [], []
+    for angle in range(0, 120, 5):
+        atoms = molecule("NH3")
+        atoms.rotate(angle, "z")
+        for found, R in ((hidden, view_rotation()), (seen, view_rotation(view_angle(atoms)))):
+            found.append(pdist((atoms.positions @ R.T)[:, :2]).min())
+    assert min(hidden) < 0.1 and min(seen) > 0.35  # Å between centres
+    assert view_angle(bulk("Si", cubic=True)) == -40
 
 
 @pytest.mark.parametrize("seed", range(5))

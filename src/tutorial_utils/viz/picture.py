@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.neighborlist import natural_cutoffs, neighbor_list
 from jaxtyping import Float
+from scipy.spatial.distance import pdist
 
 from tutorial_utils.viz.theme import OKABE_ITO
 
@@ -16,14 +17,29 @@ if TYPE_CHECKING:
 
 _SIZES = {"ball-and-stick": 0.5, "stick": 0.2, "sphere": 1.2}  # of the covalent radius
 _SCALE = 60  # SVG units for an Å
+_FEW, _APART = 20, 0.4  # atoms; Å on the screen between the centres of two atoms that are both seen
 
 
-def view_rotation() -> Float[np.ndarray, "3 3"]:
-    """Return the turn into the view (right, up, towards the reader): -40° about z, then -65° about x."""
-    a, b = np.radians(-40), np.radians(-65)
+def view_rotation(angle: float = -40) -> Float[np.ndarray, "3 3"]:
+    """Return the turn into the view (right, up, to the reader): `angle` (°) about z, then -65° about x."""
+    a, b = np.radians(angle), np.radians(-65)
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     return about_x @ about_z
+
+
+def view_angle(atoms: Atoms) -> float:
+    """Return the angle nearest to -40° at which no atom of a molecule hides another, for `view_rotation`.
+
+    Where there is none, the one at which the centres of all atoms are farthest apart on the screen; crystals
+    and large molecules are seen at -40°.
+    """
+    if atoms.pbc.any() or not 1 < len(atoms) <= _FEW:
+        return -40
+    angles = sorted(range(-180, 180, 10), key=lambda angle: abs((angle + 220) % 360 - 180))
+    seen = [(atoms.positions @ view_rotation(angle).T)[:, :2] for angle in angles]
+    apart = [pdist(points).min() for points in seen]
+    return float(angles[int(np.argmax([min(d, _APART) for d in apart]))])
 
 
 def cell_edges(atoms: Atoms) -> Float[np.ndarray, "12 2 3"]:
@@ -54,7 +70,7 @@ def draw_picture(
     Returns:
         SVG text.
     """
-    R = view_rotation()
+    R = view_rotation(view_angle(atoms))
     parts = _atoms(atoms, R, colors, style) + _bonds(atoms, R, style)
     if atoms.pbc.any():
         parts += [_line(ends @ R.T, OKABE_ITO["grey"], 2) for ends in cell_edges(atoms)]

@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.data.colors import jmol_colors
 
 from tutorial_utils.structures import plain
-from tutorial_utils.viz.picture import cell_edges, draw_picture, view_rotation
+from tutorial_utils.viz.picture import cell_edges, draw_picture, view_angle, view_rotation
 from tutorial_utils.viz.theme import OKABE_ITO
 
 THREE_D_MOL = "2.5.5"  # version of 3Dmol.js
@@ -257,7 +257,7 @@ def _commands(
             )
         for field in arrows:
             _arrows(view, field, i, at)
-    view.rotate(-40, "z")
+    view.rotate(view_angle(frames[0]), "z")
     view.rotate(-65, "x")
     view.zoomTo()
     commands = view.updatejs.replace("viewer_UNIQUEID", "viewer")
@@ -279,7 +279,7 @@ def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field]) -> str:
     for field in blobs:
         reach = np.linalg.norm(field.values, 2, (-2, -1))[..., None]
         points += [(field.points + sign * reach).reshape(-1, 3) for sign in (1, -1)]
-    R = view_rotation()
+    R = view_rotation(view_angle(frames[0]))
     seen = np.concatenate(points) @ R.T  # right, up, towards the reader
     low, high = seen.min(axis=0), seen.max(axis=0)
     across, up, deep = (high - low) / 2 + 0.7  # Å of room for the atoms themselves
