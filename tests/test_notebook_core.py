@@ -25,7 +25,7 @@ OBEYING = (
     "notebooks/10_beyond_atoms",
     "book/conventions",
 )
-RUN, FURTHER = "notebooks/02_group_theory", "11 · "  # a notebook, and a further section of it
+RUN, ONE_MORE = "notebooks/02_group_theory", "11 · "  # a notebook, and a further section of it
 
 
 @pytest.mark.parametrize("name", OBEYING)
@@ -41,7 +41,7 @@ def test_the_core_runs_alone_and_then_one_further_section(monkeypatch):
     path = ROOT / f"{RUN}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     core, *others = sections(load(path))
-    (further,) = (section for section in others if section.kind.startswith(FURTHER))
+    (further,) = (section for section in others if section.kind.startswith(ONE_MORE))
     kept = {cell["id"] for cell in (*core.cells, *further.cells)}
     assert len(core.cells) > 20 and len(further.cells) > 1
     notebook.cells = [cell for cell in notebook.cells if cell.id in kept]
