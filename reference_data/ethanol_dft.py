@@ -32,10 +32,12 @@ GRID = 2  # forces differ from those on grid 3 by less than 5e-4 eV/Å
 SAVE_EVERY = 10  # frames
 
 
-def label(numbers: np.ndarray, positions: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def label(
+    numbers: np.ndarray, positions: np.ndarray, *, functional: str = FUNCTIONAL
+) -> tuple[float, np.ndarray, np.ndarray]:
     """Return energy (eV), forces (atoms, 3) eV/Å and dipole (3,) e·Å of one geometry in Å."""
     geometry = [(int(number), place) for number, place in zip(numbers, positions, strict=True)]
-    field = dft.RKS(gto.M(atom=geometry, basis=BASIS, verbose=0), xc=FUNCTIONAL).density_fit()
+    field = dft.RKS(gto.M(atom=geometry, basis=BASIS, verbose=0), xc=functional).density_fit()
     field.grids.level, field.conv_tol = GRID, 1e-9
     field.kernel()
     if not field.converged:

@@ -17,33 +17,33 @@ potentials then do the same runs, by the same scripts and from the same random n
 * melting: crystal beside its melt, 288 atoms, held at five temperatures: the side that grows tells whether
   a temperature lies above or below the melting point.
 
-Three runs each, with other velocities. One row is one number: its error is that of block means (or 0 where
-the row is a setting or a raw reading).
+Near the melting point crystal and melt meet three times, with other velocities; everything else is run once.
+One row is one number: its error is that of block means (or 0 where the row is a setting or a raw reading).
 Source of the potential: https://doi.org/10.1103/PhysRevB.31.5262; it comes with LAMMPS.
 """
 
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from files import RAW, fill_table
+from files import fill_table
 
 from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_md.json"
+MODEL = ROOT / "reference_data/raw/silicon_md_model"
 COLUMNS = ("potential", "experiment", "temperature", "run", "quantity", "x", "value", "error")
-RUNS = (1, 2, 3)  # seeds of the velocities
 TRAIN, VALID, TEST = 400, 20, 40  # frames
 SCALES = (0.96, 0.98, 1.0, 1.02, 1.04)  # of the cell's edge
 A = 5.431  # Å
 CRYSTALS, LIQUIDS = (300, 600, 900, 1200, 1500), (2000, 2500)  # K
-INTERFACE = (1500, 1600, 1700, 1800, 1900)  # K
+INTERFACE, AGAIN = (1500, 1600, 1700, 1800, 1900), (1600, 1700, 1800)  # K
 STEP, EVERY = 0.002, 20  # ps; steps between two frames
 REFERENCE, LEARNED = "Stillinger–Weber", "NequIP"
 Row = tuple[str, float, float, float]  # quantity, x, value, error
@@ -73,7 +73,6 @@ def sample(temperature: float, scale: float, *, seed: int, count: int) -> list[A
     return lammps.label(run.frames[-count:], stillinger_weber())
 
 
-@cache
 def labelled_frames() -> list[Atoms]:
     """Return crystals and melts of all kinds, in random order."""
     kinds = list(itertools.product((300, 900, 1500, 2000, 2200, 2500, 3000, 3500), SCALES))
@@ -82,10 +81,9 @@ def labelled_frames() -> list[Atoms]:
     return [frames[k] for k in np.random.default_rng(0).permutation(len(frames))]
 
 
-@cache
-def learned(l_max: int) -> tuple[Path, list[Row]]:
+def learned(frames: list[Atoms], l_max: int) -> tuple[Path, list[Row]]:
     """Train a model, once; return its checkpoint and its errors on new frames."""
-    frames, folder = labelled_frames(), RAW / f"silicon_md_model_{l_max}"
+    folder = MODEL.with_name(f"{MODEL.name}_{l_max}")
     folder.mkdir(parents=True, exist_ok=True)
     train = nequip.write_frames(folder / "train.xyz", frames[:TRAIN])
     valid = nequip.write_frames(folder / "valid.xyz", frames[TRAIN : TRAIN + VALID])
@@ -110,14 +108,6 @@ def learned(l_max: int) -> tuple[Path, list[Row]]:
     size = float(np.sqrt(np.mean([np.square(frame.get_forces()).mean() for frame in test])))
     rows = [("energy_mae", l_max, found["energy"], 0.0), ("force_mae", l_max, found["forces"], 0.0)]
     return checkpoint, [*rows, ("force_rms", l_max, size, 0.0)]
-
-
-@cache
-def lines_of(potential: str) -> str:
-    """Return LAMMPS' lines for a potential; the model is trained when it is first wanted."""
-    if potential == REFERENCE:
-        return stillinger_weber()
-    return lammps.nequip(nequip.compile(learned(2)[0]), ["Si"])
 
 
 def npt(temperature: float, *, to: float | None = None) -> str:
@@ -223,7 +213,6 @@ def interface(potential: str, temperature: float, seed: int) -> Iterator[Row]:
         yield "energy", (row.Step - 5000) * STEP, row.PotEng / len(atoms), 0.0
 
 
-TRAININGS = {f"training, l ≤ {l_max}": l_max for l_max in (1, 2)}  # the second is used
 EXPERIMENTS = {
     "crystal": (crystal, CRYSTALS),
     "spectrum": (spectrum, (300,)),
@@ -231,22 +220,33 @@ EXPERIMENTS = {
     "heating": (heating, (3300,)),
     "melting": (interface, INTERFACE),
 }
+TRAININGS = {f"training, l ≤ {l_max}": l_max for l_max in (1, 2)}  # the second is used
+POINTS = [(LEARNED, name, 0, 1) for name in TRAININGS]
+POINTS += [
+    (potential, name, temperature, 1)
+    for name, (_, temperatures) in EXPERIMENTS.items()
+    for potential in (REFERENCE, LEARNED)
+    for temperature in temperatures
+]
+POINTS += list(itertools.product((REFERENCE, LEARNED), ["melting"], AGAIN, (2, 3)))  # seeds of the velocities
 
 
-def points() -> list[tuple]:
-    """Return what to do: trainings, then the first run of everything before the second."""
-    found: list[tuple] = [(LEARNED, training, 0, 1) for training in TRAININGS]
-    for run, (name, (_, temperatures)) in itertools.product(RUNS, EXPERIMENTS.items()):
-        for potential, temperature in itertools.product((REFERENCE, LEARNED), temperatures):
-            found.append((potential, name, temperature, run))
-    return found
+@cache
+def lines(potential: str) -> str:
+    """Return the lines of a potential; what learned is trained and compiled when it is first needed."""
+    if potential == REFERENCE:
+        return stillinger_weber()
+    checkpoint, _ = learned(labelled_frames(), max(TRAININGS.values()))
+    return lammps.nequip(nequip.compile(checkpoint), ["Si"])
 
 
-def measure(potential: str, experiment: str, temperature: int, run: int) -> list[tuple]:
-    """Return the rest of the rows of an experiment, or of a training."""
-    if experiment in TRAININGS:
-        return [rounded(row) for row in learned(TRAININGS[experiment])[1]]
-    return [rounded(row) for row in EXPERIMENTS[experiment][0](lines_of(potential), temperature, run)]
+def measure(potential: str, name: str, temperature: int, seed: int) -> Iterator[tuple]:
+    """Return the rows of one point."""
+    if name in TRAININGS:
+        found: Iterable[Row] = learned(labelled_frames(), TRAININGS[name])[1]
+    else:
+        found = EXPERIMENTS[name][0](lines(potential), temperature, seed)
+    yield from map(rounded, found)
 
 
 def rounded(row: Row) -> tuple:
@@ -255,4 +255,4 @@ def rounded(row: Row) -> tuple:
 
 
 if __name__ == "__main__":
-    fill_table(OUTPUT, COLUMNS, points(), measure)
+    fill_table(OUTPUT, COLUMNS, POINTS, measure)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from ase.build import bulk
 from files import fill_table, read_table
-from silicon_md import LEARNED, REFERENCE, A, lines_of, simulate
+from silicon_md import LEARNED, REFERENCE, A, lines, simulate
 
 from tutorial_utils.molecular_dynamics import analysis
 
@@ -39,7 +39,7 @@ def spectrum(potential: str, temperature: int, seed: int) -> list[tuple[float, f
         commands = f"velocity all create 8000 {seed} dist gaussian\n" + bath.format(3500, 3500, 4000)
         commands += bath.format(3500, temperature, 3000) + bath.format(temperature, temperature, 6000)
     commands += "fix move all nve\nthermo 1000\nrun 20000"
-    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), lines_of(potential), commands, every=EVERY)
+    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), lines(potential), commands, every=EVERY)
     frames = run.frames[-20000 // EVERY :]
     parts = [frames[start : start + WINDOW] for start in range(0, len(frames), WINDOW)]
     found = [analysis.vibrational_dos(part, EVERY / 1000) for part in parts]

@@ -46,6 +46,21 @@ def as_masks(time, gap):
     return np.isin(np.arange(len(time)), train), np.isin(np.arange(len(time)), test)
 
 
+def as_times(time, gap):
+    cut = np.quantile(time, 0.8)
+    return time[time < cut - gap], time[time >= cut]
+
+
+def exchanged(time, gap):
+    return last_fifth(time, gap)[::-1]
+
+
+def one_border(time, gap):  # nothing left out after the test frames
+    low, high = np.quantile(time, [0.4, 0.55])
+    test = np.flatnonzero((time >= low) & (time <= high))
+    return np.flatnonzero((time <= low - gap) | (time > high)), test
+
+
 # ---- 5.2: a committee
 
 
@@ -71,6 +86,19 @@ def one_component(forces, count):
 
 def least(forces, count):
     return np.argsort(np.linalg.norm(forces.std(axis=0), axis=-1).max(axis=1))[:count]
+
+
+def summed_over_atoms(forces, count):
+    return np.argsort(np.linalg.norm(forces.sum(axis=2).std(axis=0), axis=-1))[-count:]
+
+
+def two_members(forces, count):
+    return np.argsort(np.linalg.norm(forces[0] - forces[-1], axis=-1).max(axis=1))[-count:]
+
+
+def relative(forces, count):
+    share = np.linalg.norm(forces.std(axis=0), axis=-1) / np.linalg.norm(forces.mean(axis=0), axis=-1)
+    return np.argsort(share.max(axis=1))[-count:]
 
 
 # ---- 5.3: a saving
@@ -115,6 +143,26 @@ def straight_lines(n, strong, weak, error):
         return np.interp(error, errors[::-1], n[::-1])
 
     return frames(weak) / frames(strong)
+
+
+def falling_abscissas(n, strong, weak, error):
+    def frames(errors):
+        inside = errors.min() <= error <= errors.max()
+        return np.exp(np.interp(np.log(error), np.log(errors), np.log(n))) if inside else np.nan
+
+    return frames(weak) / frames(strong)
+
+
+def weak_in_range(n, strong, weak, error):
+    def frames(errors):
+        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
+
+    return frames(weak) / frames(strong) if weak.min() <= error <= weak.max() else np.nan
+
+
+def difference(n, strong, weak, error):
+    factor = interpolated(n, strong, weak, error)
+    return factor * 30 - 30
 
 
 # ---- 5.4: forces that are no gradient
@@ -210,6 +258,18 @@ def whole(r, cutoff):  # 1 inside, 0 outside
     return torch.where(r < cutoff, 1.0, 0.0).to(r.dtype) + 0 * r
 
 
+def always_four(r, cutoff):  # the cutoff is not asked for
+    return polynomial(r, 4.0)
+
+
+def too_short(r, cutoff):
+    return polynomial(r, cutoff / 2)
+
+
+def too_long(r, cutoff):
+    return polynomial(r, 10.0)
+
+
 # ---- 5.6: a time step
 
 
@@ -233,6 +293,46 @@ def between_points(dt, σ, budget):
     return np.exp(np.interp(np.log(budget), np.log(rising), np.log(dt)))
 
 
+def no_number(dt, σ, budget):
+    return np.nan
+
+
+# ---- 5.7: other reference energies
+
+
+def what_the_model_lacks(counts, E_label, E_model, old):
+    return old + np.linalg.lstsq(counts, E_label - E_model)[0]
+
+
+def by_pseudoinverse(counts, E_label, E_model, old):  # each frame weighed by its atoms
+    atoms = counts.sum(axis=1)
+    return old + np.linalg.pinv(counts / atoms[:, None]) @ ((E_label - E_model) / atoms)
+
+
+def one_for_all(counts, E_label, E_model, old):
+    return old + ((E_label - E_model) / counts.sum(axis=1)).mean()
+
+
+def labels_alone(counts, E_label, E_model, old):
+    return np.linalg.lstsq(counts, E_label)[0]
+
+
+def minus(counts, E_label, E_model, old):
+    return 2 * old - what_the_model_lacks(counts, E_label, E_model, old)
+
+
+def changes_alone(counts, E_label, E_model, old):
+    return np.linalg.lstsq(counts, E_label - E_model)[0]
+
+
+def shifts_anew(counts, E_label, E_model, old):  # the same sums, but a stranger gets zero
+    return np.linalg.lstsq(counts, E_label - E_model + counts @ old)[0]
+
+
+def one_number(counts, E_label, E_model, old):
+    return (E_label - E_model).mean()
+
+
 RIGHT = [
     ("5.1", as_masks),
     ("5.1", last_fifth),
@@ -244,9 +344,18 @@ RIGHT = [
 ]
 WRONG = [
     ("5.1", shuffled, "random split of a time series leaks"),
-    ("5.1", no_border, "Leave out the frames at the border"),
+    ("5.1", no_border, "Leave out the frames at every border"),
     ("5.1", as_listed, "sort first"),
     ("5.1", too_few, "a tenth test"),
+    ("5.1", as_times, "Times are no indices"),
+    ("5.1", exchanged, "Training comes first"),
+    ("5.1", one_border, "at every border"),
+    ("5.2", summed_over_atoms, "a sum over atoms"),
+    ("5.2", two_members, "Ask all members"),
+    ("5.2", relative, "divided by the force"),
+    ("5.3", falling_abscissas, "turn the arrays round"),
+    ("5.3", weak_in_range, "all that the strong model reached"),
+    ("5.3", difference, "how many frames give"),
     ("5.2", spread_of_lengths, "Suspect the spread of lengths"),
     ("5.2", over_frames, "all agree"),
     ("5.2", one_component, "take the length of the vector"),
@@ -263,6 +372,8 @@ RIGHT += [
     ("5.5", cosine),
     ("5.5", polynomial),
     ("5.6", by_the_law),
+    ("5.7", what_the_model_lacks),
+    ("5.7", by_pseudoinverse),
 ]
 WRONG += [
     ("5.4", one_circle, "in the xy plane encloses no area"),
@@ -274,6 +385,16 @@ WRONG += [
     ("5.5", endless, "Beyond the cutoff"),
     ("5.5", step, "energy jumps"),
     ("5.5", whole, "energy jumps"),
+    ("5.5", always_four, "not `cutoff`"),
+    ("5.5", too_short, "neighbours inside the cutoff"),
+    ("5.5", too_long, "not `cutoff`"),
+    ("5.6", no_number, "a number for any budget"),
+    ("5.7", one_for_all, "one composition only"),
+    ("5.7", labels_alone, "adds the bonds a second time"),
+    ("5.7", minus, "Suspect the sign"),
+    ("5.7", changes_alone, "add them to the old shifts"),
+    ("5.7", shifts_anew, "Fit the changes, not the shifts"),
+    ("5.7", one_number, "one shift for each"),
     ("5.6", line_through_all, "instead of 2"),
     ("5.6", between_points, "was not measured"),
     ("5.6", proportional, "not c Δt"),

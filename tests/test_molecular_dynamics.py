@@ -6,6 +6,8 @@ import zipfile
 import ase.io
 import numpy as np
 import pytest
+import torch
+import yaml
 from ase import Atoms, units
 from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
@@ -383,6 +385,17 @@ def test_a_failed_training_says_why(checkpoint, tmp_path):
         nequip.config("none.xyz", folder / "valid.xyz", elements=["Cu"])
     with pytest.raises(ValueError, match="run train first"):
         nequip.metrics(tmp_path)
+
+
+def test_a_configuration_may_hold_calculated_numbers(monkeypatch, tmp_path):
+    """A shift of the energy is often the mean of an array."""
+    monkeypatch.setattr(nequip, "_command", lambda *arguments, **options: None)
+    shift = np.mean([-4.25, -4.75])
+    nequip.train({"shifts": {"Si": shift}, "layers": np.int64(2), "on": np.bool_(True)}, tmp_path)
+    written = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    assert written == {"shifts": {"Si": -4.5}, "layers": 2, "on": True}
+    with pytest.raises(ValueError, match="config: expected text, numbers"):
+        nequip.train({"shifts": torch.tensor(1.0)}, tmp_path)
 
 
 def test_training_lowers_the_error(checkpoint):

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutorial_utils import symmetry
+from tutorial_utils.exercises import _session_05_further  # noqa: F401  exercise 5.7
 from tutorial_utils.exercises._session_05_cases import PLANTED, Force, pairs
 from tutorial_utils.exercises.engine import Wrong, exercise
 
@@ -44,13 +45,16 @@ def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, part
     try:
         train, test = (_indices(part, len(time)) for part in parts)
     except (TypeError, ValueError):
-        raise Wrong("Return two arrays of indices: training frames first, then test frames.") from None
+        raise Wrong(
+            "Return two arrays of indices, whole numbers: training frames first, then test frames. Times are "
+            "no indices; np.flatnonzero makes indices of a condition."
+        ) from None
     if not all(((part >= 0) & (part < len(time))).all() for part in (train, test)):
         raise Wrong(f"{name}: an index lies outside 0 … {len(time) - 1}. Return indices, not times.")
     if len(train) < len(time) / 2 or len(test) < len(time) / 10:
         raise Wrong(
             f"{name}: of {len(time)} frames {len(train)} train and {len(test)} test; at least half shall "
-            "train and a tenth test."
+            "train and a tenth test." + (" Training comes first." if len(test) > len(train) else "")
         )
     if common := len(np.intersect1d(train, test)):
         raise Wrong(f"{name}: {common} frames are used to train and to test.")
@@ -68,12 +72,14 @@ def _indices(part, frames: int) -> np.ndarray:
     given = np.asarray(part)
     if given.dtype == bool and given.shape == (frames,):
         return np.flatnonzero(given)
-    return np.unique(np.asarray(part, dtype=int))
+    if given.size and given.dtype.kind not in "iu":
+        raise TypeError("no indices")
+    return np.unique(given.astype(int))
 
 
 def _suspect(close: int, tests: int, name: str) -> str:
     if close < tests / 2:
-        return "Leave out the frames at the border between the two sets."
+        return "Leave out the frames at every border between the two sets; the gap is a time in fs."
     if "order" not in name and "from" not in name:
         return "Suspect indices taken for times: frames need not be in order; sort first."
     return "A random split of a time series leaks; take whole stretches of time."
@@ -104,11 +110,34 @@ def ask_the_committee(answer: Choice) -> str:
             R = symmetry.random_rotation(np.random.default_rng(10 * frame + member))
             directions[member, frame] = F[0, frame] @ R.T
     _judge_choice(answer, directions, {3, 12, 33}, "in the direction of their forces, not in length")
+    _judge_choice(answer, _opposite(F), {5, 18}, "about two atoms, in opposite directions")
+    _judge_choice(answer, _loner(F), {9, 26}, "because one of them, neither the first nor the last, is alone")
+    weak = F.copy()
+    weak[:, :8] = 0.1 * (F[:, :8] - F[:1, :8])  # hardly any force: a large share of next to nothing
+    weak[:, [11, 24]] *= np.array([0.5, 0.8, 1.2, 1.5])[:, None, None, None]
+    _judge_choice(
+        answer, weak, {11, 24}, "by much; on the first eight by little, since all forces there are weak"
+    )
     _judge_turns(answer, F)
     return (
         "Your choice sees lengths and directions, and does not depend on anyone's axes. It still chooses "
         "what is unknown, not what is important: that is up to you."
     )
+
+
+def _opposite(F: Float[np.ndarray, "members frames atoms 3"]) -> Float[np.ndarray, "members frames atoms 3"]:
+    """Let members disagree about two atoms of some frames so that the sum over atoms is the same for all."""
+    F, push = F.copy(), np.array([-0.6, -0.2, 0.2, 0.6])[:, None, None]
+    F[:, [5, 18], 0] += push
+    F[:, [5, 18], 1] -= push
+    return F
+
+
+def _loner(F: Float[np.ndarray, "members frames atoms 3"]) -> Float[np.ndarray, "members frames atoms 3"]:
+    """Let one member in the middle contradict the others on some frames."""
+    F = F.copy()
+    F[2, [9, 26]] *= 1.5
+    return F
 
 
 def _chosen(answer: Choice, F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
@@ -128,8 +157,14 @@ def _judge_choice(answer: Choice, F: np.ndarray, planted: set[int], how: str) ->
     strong = len(found & set(range(30, 40)) - planted)
     if strong == len(found - planted):
         suspect = "You chose strong forces on which all agree: take the spread over members (axis 0)."
-    elif "direction" in how:
+    elif "not in length" in how:
         suspect = "Suspect the spread of lengths: take it for each component, then the length."
+    elif "opposite" in how:
+        suspect = "Suspect a sum over atoms, in which the two cancel: take the spread for each atom."
+    elif "alone" in how:
+        suspect = "Ask all members: the difference of two of them does not see the others."
+    elif "weak" in how:
+        suspect = "Suspect a spread divided by the force: it makes much of forces that are next to nothing."
     else:
         suspect = "Suspect the axis of the spread, or the end of the sorted list that you return."
     raise Wrong(f"Members disagree on frames {sorted(planted)} {how}; you chose {sorted(found)}. {suspect}")
@@ -178,8 +213,13 @@ def how_many_times_fewer(answer: Saving) -> str:
     for level in (0.3, 0.4):
         exact = level**-5.0 / (2 / level) ** 2.0
         _judge_saving(answer, n, strong, weak, level, exact, f"two slopes, at the error {level}")
-    for level, where in ((0.1, "below all that the weak model reached"), (0.8, "above")):
-        found = _saved(answer, n, strong, weak, level)
+    out = (
+        (strong, weak, 0.1, "below all that the weak model reached"),
+        (weak, strong, 0.1, "below all that the strong model reached"),
+        (strong, weak, 0.8, "above all that was measured"),
+    )
+    for first, second, level, where in out:
+        found = _saved(answer, n, first, second, level)
         if not np.isnan(found):
             raise Wrong(
                 f"The error {level} lies {where}: nobody measured that, and {found:.3g} is an "
@@ -202,13 +242,17 @@ def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, c
     found = _saved(answer, n, strong, weak, level)
     if abs(found - exact) <= 1e-6 * exact:
         return
-    suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
+    suspect = (
+        "For each model: how many frames give this error? The factor is the weak model's over the strong's."
+    )
+    if 0.5 < found / exact < 2:
+        suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
     ratios = weak / strong
     if ratios.min() * 0.999 <= found <= ratios.max() * 1.001:
         suspect = "That is the ratio of errors at equal n; asked is the ratio of n at equal error."
     elif abs(found * exact - 1) < 1e-6:
         suspect = "Suspect the fraction upside down: frames of the weak model over frames of the strong one."
-    elif np.isnan(found):
+    elif np.isnan(found) or found == 1:
         suspect = "Both models reach this error. np.interp wants rising abscissas: turn the arrays round."
     raise Wrong(f"For {case} the factor is {exact:.3g}, you have {found:.3g}. {suspect}")
 
@@ -267,9 +311,16 @@ def gentle_cutoff(answer: Callable[[Tensor, float], Tensor]) -> str:
             worst = f[r > cutoff].abs().max().item()
             raise Wrong(
                 f"Beyond the cutoff of {cutoff} Å it reaches {worst:.3g} instead of exactly 0: atoms that "
-                "are in no neighbour list would count. Suspect a formula without torch.where."
+                "are in no neighbour list would count. Suspect a formula without torch.where, or a length "
+                "that is not `cutoff`."
             )
         _falls(answer, f[r < cutoff], cutoff)
+        if f[r < 0.9 * cutoff].min() <= 0:
+            gone = r[f <= 0].min().item()
+            raise Wrong(
+                f"For a cutoff of {cutoff} Å it is 0 from {gone:.1f} Å on: neighbours inside the cutoff "
+                "would not count. Suspect a length that is not `cutoff`."
+            )
         _no_kick(answer, cutoff)
     return "Energy and force both fade: an atom may leave without a kick."
 
@@ -333,10 +384,12 @@ def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> st
             why = line + "the longest steps are beyond the limit of stability; leave them out."
         elif floor > 0:
             why = line + "at short steps rounding sets a floor that no step gets below."
+        elif np.isnan(found):
+            why = "The law gives a number for any budget: σ = c Δt²."
         elif found >= 0.99 * dt.min():
             why = "That step was not measured: use the law σ = c Δt², not the nearest points."
         else:
-            why = "The energy's fluctuation follows c Δt², not c Δt."
+            why = "The energy's fluctuation follows c Δt², not c Δt: the step is the root of budget / c."
         raise Wrong(
             f"For a budget of {budget:.3g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. "
             + why

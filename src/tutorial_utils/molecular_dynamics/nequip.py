@@ -38,6 +38,13 @@ with extra("md"):
     import yaml
 
 
+class _Writer(yaml.SafeDumper):
+    """Writes numpy's numbers as numbers: shifts and rates are often the result of a calculation."""
+
+
+_Writer.add_multi_representer(np.generic, lambda writer, value: writer.represent_data(value.item()))
+
+
 def config(
     train: str | Path,
     valid: str | Path,
@@ -204,7 +211,8 @@ def train(config: dict[str, Any], folder: str | Path) -> Path:
         The checkpoint of the best epoch. Keep the data files: compiling reads them again.
 
     Raises:
-        ValueError: if the folder holds a training already.
+        ValueError: if the folder holds a training already, or the configuration something that is no text,
+            number, list or dictionary.
         RuntimeError: if the command fails, with its message.
     """
     folder = Path(folder).resolve()
@@ -212,7 +220,13 @@ def train(config: dict[str, Any], folder: str | Path) -> Path:
     if checkpoint.exists():
         raise ValueError(f"folder: {folder} holds a trained model already; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    try:
+        text = yaml.dump(config, Dumper=_Writer, sort_keys=False)
+    except yaml.representer.RepresenterError as reason:
+        raise ValueError(
+            f"config: expected text, numbers, lists and dictionaries, got {reason.args[-1]!r}; write float(…)"
+        ) from None
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
     _command(
         "train", "-cp", str(folder), "-cn", "config", f"hydra.run.dir={folder}", log=folder / "train.log"
     )
