@@ -33,7 +33,6 @@ OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/comple
 COLUMNS = ("source", "molecule", "draw", "valid", "moved", "above")
 NETWORK, UNIFORM, DATA = "network", "uniform", "data"
 DRAWS = {DATA: 1, NETWORK: 3, UNIFORM: 3}
-LENGTHS = {"C": 1.10, "N": 1.02, "O": 0.97, "S": 1.35}  # Å
 FORCE, STEPS, REACH = 0.02, 300, 1.25  # eV/Å; steps; a bond's length over the sum of the covalent radii
 
 
@@ -75,7 +74,7 @@ def candidate(source: str, name: str, draw: int) -> Atoms:
         return atoms
     (fold,) = (k for k, names in enumerate(hydrogens.folds(molecules())) if name in names)
     model = network(fold) if source == NETWORK else lambda graph: torch.zeros(1, 1)
-    return hydrogens.place(model, atoms[:heavy], wanted(atoms, heavy), lengths=LENGTHS, seed=draw)
+    return hydrogens.place(model, atoms[:heavy], wanted(atoms, heavy), seed=draw)
 
 
 def bonds(atoms: Atoms) -> set[tuple[int, int]]:

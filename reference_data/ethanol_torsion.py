@@ -20,13 +20,13 @@ eV/Å, and of each frame its dihedral and the error of its energy, eV.
 
 import os
 import tempfile
-import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from files import command_line, read_table, report, write_table
+from files import RAW, fill_table
 from jaxtyping import Float
 from tblite.ase import TBLite
 from xtb import METHOD
@@ -36,7 +36,6 @@ from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/ethanol_torsion.json"
-RAW = ROOT / "reference_data/raw/ethanol_torsion.json"
 COLUMNS = ("potential", "run", "quantity", "x", "value")
 REFERENCE, LEARNED = METHOD, "NequIP"
 TRAIN, VALID = 300, 30  # frames; all others are for testing
@@ -47,6 +46,7 @@ EVERY, BINS = 20, 24  # fs between two looks at the dihedral
 CHAIN = (0, 1, 2, 3)  # C-C-O-H in the dataset
 
 
+@cache
 def shuffled() -> list[Atoms]:
     """Return the labelled frames of the dataset in random order, each in a large box."""
     data = datasets.load("ethanol_xtb")
@@ -56,8 +56,10 @@ def shuffled() -> list[Atoms]:
     return [frames[k] for k in np.random.default_rng(0).permutation(len(frames))]
 
 
-def learned(frames: list[Atoms], folder: Path) -> Path:
+@cache
+def learned() -> Path:
     """Train the model, once; return its checkpoint."""
+    frames, folder = shuffled(), RAW / "ethanol_torsion_model"
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "run/best.ckpt"
     if not (folder / "trained").exists():
@@ -70,7 +72,7 @@ def learned(frames: list[Atoms], folder: Path) -> Path:
     return checkpoint
 
 
-def test(calculator: Calculator, frames: list[Atoms]) -> list[list]:
+def test(calculator: Calculator, frames: list[Atoms]) -> list[tuple]:
     """Ask the model about frames that it has not seen; return rows of the table."""
     angles = dihedral(frames)
     found = nequip.errors(calculator, frames)
@@ -80,7 +82,7 @@ def test(calculator: Calculator, frames: list[Atoms]) -> list[list]:
         atoms = frame.copy()
         atoms.calc = calculator
         rows.append(("energy_error", angle, atoms.get_potential_energy() - frame.get_potential_energy()))
-    return [[LEARNED, 0, quantity, *rounded(x, value)] for quantity, x, value in rows]
+    return rows
 
 
 def rounded(*numbers: float) -> list[float]:
@@ -130,36 +132,28 @@ def spectrum(start: Atoms, potential: str | None) -> list:
     return [("vdos", *pair) for pair in zip(edges[:-1] + 0.5, total, strict=True)]
 
 
-def both(start: Atoms, potential: str | None, name: str, seed: int) -> list[list]:
+def both(name: str, seed: int) -> list[tuple]:
     """Do one run of everything with one potential; return rows of the table."""
+    start = Atoms(shuffled()[-seed].symbols, shuffled()[-seed].positions)
+    potential = None if name == REFERENCE else compiled()
     clock = sum(os.times()[:4])  # of this process and those it started
     rows, last = torsion(start, potential, length=LENGTH[name], seed=seed)
     rows.append(("cost", 0.0, sum(os.times()[:4]) - clock))
-    rows += spectrum(last, potential)
-    return [[name, seed, quantity, *rounded(x, value)] for quantity, x, value in rows]
+    return rows + spectrum(last, potential)
 
 
-def main() -> None:
-    """Do what is missing."""
-    raw, output = command_line(__doc__, raw=RAW, output=OUTPUT)
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    rows, frames = read_table(raw, COLUMNS), shuffled()
-    checkpoint = learned(frames, raw.with_name("ethanol_torsion_model"))
-    potentials = {LEARNED: lammps.nequip(nequip.compile(checkpoint), ["C", "H", "O"]), REFERENCE: None}
-    if not rows:
-        rows = test(nequip.calculator(checkpoint), frames[TRAIN + VALID :])
-    done = {tuple(row[:2]) for row in rows}
-    for seed in range(1, RUNS + 1):
-        start = Atoms(frames[-seed].symbols, frames[-seed].positions)
-        for name, potential in potentials.items():
-            if (name, seed) not in done:
-                began = time.time()
-                rows += both(start, potential, name, seed)
-                write_table(raw, COLUMNS, rows)
-                print(f"{name}, run {seed}: {time.time() - began:.0f} s", flush=True)
-    write_table(output, COLUMNS, rows)
-    report(output)
+@cache
+def compiled() -> str:
+    """Return LAMMPS' lines for the model."""
+    return lammps.nequip(nequip.compile(learned()), ["C", "H", "O"])
+
+
+def measure(name: str, run: int) -> list[tuple]:
+    """Return the rest of the rows of a run; run 0 is the test."""
+    rows = both(name, run) if run else test(nequip.calculator(learned()), shuffled()[TRAIN + VALID :])
+    return [(quantity, *rounded(x, value)) for quantity, x, value in rows]
 
 
 if __name__ == "__main__":
-    main()
+    pairs = [(name, seed) for seed in range(1, RUNS + 1) for name in (LEARNED, REFERENCE)]
+    fill_table(OUTPUT, COLUMNS, [(LEARNED, 0), *pairs], measure)

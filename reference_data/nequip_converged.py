@@ -1,7 +1,6 @@
 """Learning curves of ethanol's forces, each model trained until it no longer improves.
 
-    OMP_NUM_THREADS=1 python reference_data/nequip_converged.py            # what is missing
-    OMP_NUM_THREADS=1 python reference_data/nequip_converged.py --table    # what was found so far
+    OMP_NUM_THREADS=1 python reference_data/nequip_converged.py
 
 Makes src/tutorial_utils/datasets/bundled/nequip_converged.json (dataset `nequip_converged`).
 Stopped and started again it continues; more frames, seeds and models of NEQUIP add rows.
@@ -18,16 +17,26 @@ two layers of 64. The small one is the model of the session.
 import itertools
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from files import read_table, report, write_table
-from nequip_learning import ANGLES, BATCH, ELEMENTS, PAIRS, ZERO, as_graphs, errors, split, train_plain
+from files import fill_table, read_table
+from nequip_learning import (
+    ANGLES,
+    BATCH,
+    ELEMENTS,
+    PAIRS,
+    ZERO,
+    as_graphs,
+    errors,
+    labelled,
+    split,
+    train_plain,
+)
 
-from tutorial_utils import datasets, graphs, nn, training
+from tutorial_utils import graphs, nn, training
 from tutorial_utils.descriptors.radial import SphericalBessel
 from tutorial_utils.molecular_dynamics import nequip
 from tutorial_utils.molecular_dynamics.baselines import AngularNetwork
@@ -150,6 +159,14 @@ def compute(model: str, parts: list[list], seed: int) -> dict[str, float]:
     return train_plain(model, parts, seed) | {"steps": 0}
 
 
+def measure(model: str, number: int, seed: int) -> list[tuple]:
+    """Train one model; return the rest of its row, with seconds of this process and those it started."""
+    start = sum(os.times()[:4])
+    parts = [[labelled()[i] for i in part] for part in split(len(labelled()), number, seed)]
+    found = compute(model, parts, seed)
+    return [(*(found[key] for key in COLUMNS[3:7]), round(sum(os.times()[:4]) - start))]
+
+
 def table(rows: list[list]) -> None:
     """Print the mean force error over seeds, eV/Å, and the number of seeds."""
     print(f"{'force MAE, eV/Å (seeds)':28}" + "".join(f"{n:>12}" for n in FRAMES))
@@ -161,27 +178,9 @@ def table(rows: list[list]) -> None:
         print(f"{model:28}" + "".join(f"{cell:>12}" for cell in cells))
 
 
-def main(arguments: list[str]) -> None:
+if __name__ == "__main__":
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    rows = read_table(OUTPUT, COLUMNS)
-    if arguments == ["--table"]:
-        return table(rows)
-    labelled = nequip.labelled(datasets.load("ethanol_pbe0"))
-    done = {tuple(row[:3]) for row in rows}
-    for seed, number, model in itertools.product(SEEDS, FRAMES, MODELS):
-        if (model, number, seed) in done:
-            continue
-        start = sum(os.times()[:4])  # of this process and those it started
-        parts = [[labelled[i] for i in part] for part in split(len(labelled), number, seed)]
-        found = compute(model, parts, seed)
-        seconds = round(sum(os.times()[:4]) - start)
-        rows.append([model, number, seed, *(found[key] for key in COLUMNS[3:7]), seconds])
-        write_table(OUTPUT, COLUMNS, rows)
-        print(f"{model}, {number} frames, seed {seed}: {found['force_mae']:.4f} eV/Å", flush=True)
-    table(rows)
-    report(OUTPUT)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    order = itertools.product(SEEDS, FRAMES, MODELS)
+    fill_table(OUTPUT, COLUMNS, [(model, number, seed) for seed, number, model in order], measure)
+    table(read_table(OUTPUT, COLUMNS))

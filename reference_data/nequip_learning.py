@@ -14,11 +14,13 @@ import itertools
 import shutil
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
-from files import read_table, report, write_table
+from ase import Atoms
+from files import fill_table
 
 from tutorial_utils import datasets, graphs, nn, training
 from tutorial_utils.descriptors.radial import SphericalBessel
@@ -27,7 +29,6 @@ from tutorial_utils.molecular_dynamics.baselines import AngularNetwork, PairPote
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/nequip_learning.json"
-RAW = ROOT / "reference_data/raw/nequip_learning.json"
 COLUMNS = ("model", "frames", "seed", "energy_mae", "force_mae", "weights", "seconds")
 FRAMES, SEEDS = (10, 30, 100, 300), (0, 1, 2)
 ELEMENTS, CUTOFF, STEPS, BATCH, RATE = ["C", "H", "O"], 4.0, 2000, 5, 0.05
@@ -139,26 +140,21 @@ def errors(energy, forces, batch, weights: int) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    torch.set_default_dtype(torch.float64)
-    torch.set_num_threads(1)
-    labelled, rows = nequip.labelled(datasets.load("ethanol_pbe0")), read_table(RAW, COLUMNS)
-    done = {tuple(row[:3]) for row in rows}
-    for seed, number, model in itertools.product(SEEDS, FRAMES, (ZERO, PAIRS, ANGLES, *NEQUIP)):
-        if (model, number, seed) in done:
-            continue
-        start = time.time()
-        parts = [[labelled[i] for i in part] for part in split(len(labelled), number, seed)]
-        found = (train_nequip if model in NEQUIP else train_plain)(model, parts, seed)
-        seconds = round(time.time() - start)
-        rows.append([model, number, seed, *(found[key] for key in COLUMNS[3:6]), seconds])
-        write_table(RAW, COLUMNS, rows)
-        print(
-            f"{model}, {number} frames, seed {seed}: {found['force_mae']:.3f} eV/Å, {seconds} s", flush=True
-        )
-    write_table(OUTPUT, COLUMNS, rows)
-    report(OUTPUT)
+@cache
+def labelled() -> list[Atoms]:
+    return nequip.labelled(datasets.load("ethanol_pbe0"))
+
+
+def measure(model: str, number: int, seed: int) -> list[tuple]:
+    """Train one model; return the row's errors (eV an atom, eV/Å), weights and seconds."""
+    start = time.time()
+    parts = [[labelled()[i] for i in part] for part in split(len(labelled()), number, seed)]
+    found = (train_nequip if model in NEQUIP else train_plain)(model, parts, seed)
+    return [(*(found[key] for key in COLUMNS[3:6]), round(time.time() - start))]
 
 
 if __name__ == "__main__":
-    main()
+    torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
+    order = itertools.product(SEEDS, FRAMES, (ZERO, PAIRS, ANGLES, *NEQUIP))
+    fill_table(OUTPUT, COLUMNS, [(model, number, seed) for seed, number, model in order], measure)

@@ -19,22 +19,20 @@ what = "round" give the error after each round.
 
 import itertools
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator
-from files import read_table, report, write_table
+from files import fill_table
 from silicon_md import stillinger_weber
 
 from tutorial_utils.molecular_dynamics import lammps, nequip
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/silicon_committee.json"
-RAW = ROOT / "reference_data/raw/silicon_committee.json"
-COLUMNS = ("what", "choice", "seed", "round", "temperature", "spread", "error")
+COLUMNS = ("choice", "seed", "what", "round", "temperature", "spread", "error")
 MODELS, ROUNDS, BATCH, SEEDS = 4, 2, 12, (0, 1, 2)
 TEMPERATURES = (300, 1000, 2000, 3000)  # K, of the runs
 EVERY, STEPS, NEAR = 5, 200, 1.7  # steps, steps of 1 fs, Å
@@ -135,35 +133,19 @@ def campaign(choice: str, seed: int) -> list[list]:
     for number in range(ROUNDS + 1):
         models = committee(known, valid)
         runs = hot_runs(models[0], seed * (ROUNDS + 1) + number)
-        rows.append(["round", choice, seed, number, 2000, 0.0, error(models[0], test)])
+        rows.append(["round", number, 2000, 0.0, error(models[0], test)])
         pool = [(T, frame) for T, frames in runs.items() for frame in frames[::2]]
         spreads = np.array([spread(forces(models, frame)) for _, frame in pool])
         if number == 0 and choice == "committee":
             asked = label([frame for _, frame in pool])
             for (T, _), frame, value in zip(pool, asked, spreads, strict=True):
-                rows.append(["frame", choice, seed, 0, T, value, error(models[0], [frame])])
+                rows.append(["frame", 0, T, value, error(models[0], [frame])])
         best = np.argsort(-spreads) if choice == "committee" else rng.permutation(len(pool))
         chosen = label([pool[k][1] for k in best[:BATCH]])
         known, valid = known + chosen[2:], valid + chosen[:2]
-    return rows
-
-
-def main() -> None:
-    """Do what is missing."""
-    RAW.parent.mkdir(parents=True, exist_ok=True)
-    rows = read_table(RAW, COLUMNS)
-    done = {(row[1], row[2]) for row in rows}
-    for seed, choice in itertools.product(SEEDS, ("committee", "random")):
-        if (choice, seed) in done:
-            continue
-        begin = time.time()
-        found = campaign(choice, seed)
-        rows += [[*row[:5], *(float(f"{value:.4g}") for value in row[5:])] for row in found]
-        write_table(RAW, COLUMNS, rows)
-        print(f"{choice}, seed {seed}: {time.time() - begin:.0f} s", flush=True)
-    write_table(OUTPUT, COLUMNS, rows)
-    report(OUTPUT)
+    return [[*row[:3], *(float(f"{value:.4g}") for value in row[3:])] for row in rows]
 
 
 if __name__ == "__main__":
-    main()
+    points = [(choice, seed) for seed in SEEDS for choice in ("committee", "random")]
+    fill_table(OUTPUT, COLUMNS, points, campaign)

@@ -15,20 +15,19 @@ errors of forces at 300 K and in a melt at 2500 K (eV/Å). Three seeds: of frame
 
 import itertools
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from files import read_table, report, write_table
+from files import fill_table
 from silicon_committee import apart, box, label, warm
 from silicon_md import stillinger_weber
 
 from tutorial_utils.molecular_dynamics import lammps, nequip
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/silicon_prior.json"
-COLUMNS = ("prior", "data", "seed", "quantity", "value")
+COLUMNS = ("seed", "prior", "data", "quantity", "value")
 SEEDS = (0, 1, 2)
 NOTHING, ZBL = "none", "ZBL"
 COLD, HOT = "crystal at 300 K", "with hot frames"
@@ -98,23 +97,10 @@ def campaign(seed: int) -> list[list]:
         if hot is None:
             hot = met_by(model, seed)
         found = measured(model, cold[35:], melt, seed)
-        rows += [[prior, data, seed, name, float(f"{value:.4g}")] for name, value in found.items()]
+        rows += [[prior, data, name, float(f"{value:.4g}")] for name, value in found.items()]
         print(f"seed {seed}, {data}, prior {prior}: {found}", flush=True)
     return rows
 
 
-def main() -> None:
-    """Do what is missing."""
-    rows = read_table(OUTPUT, COLUMNS)
-    done = {row[2] for row in rows}
-    for seed in SEEDS:
-        if seed not in done:
-            begin = time.time()
-            rows += campaign(seed)
-            write_table(OUTPUT, COLUMNS, rows)
-            print(f"seed {seed}: {time.time() - begin:.0f} s", flush=True)
-    report(OUTPUT)
-
-
 if __name__ == "__main__":
-    main()
+    fill_table(OUTPUT, COLUMNS, [(seed,) for seed in SEEDS], campaign)

@@ -1,9 +1,9 @@
 """Vibrations of silicon without a thermostat: NequIP against the potential it learned from, and that itself.
 
-    OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py            # what is missing
-    OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py --table    # what was found so far
+    OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py
 
-It saves as it goes, in reference_data/silicon_spectra.json: stopped and started again it continues.
+Makes reference_data/silicon_spectra.json, and prints how much of the spectra differs.
+It saves as it goes, in reference_data/raw: stopped and started again it continues.
 
 A thermostat that takes energy from each atom blurs its motion. Here 216 atoms reach their temperature in a
 bath, then 20 ps at constant energy are watched. The spectrum is the mean over windows of 4 ps, in bins of
@@ -13,16 +13,14 @@ beneath which no difference means anything.
 """
 
 import itertools
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 from ase.build import bulk
-from files import read_table, report, write_table
-from silicon_md import LEARNED, REFERENCE, A, labelled_frames, learned, simulate, stillinger_weber
+from files import fill_table, read_table
+from silicon_md import LEARNED, REFERENCE, A, lines, simulate
 
-from tutorial_utils.molecular_dynamics import analysis, lammps, nequip
+from tutorial_utils.molecular_dynamics import analysis
 
 OUTPUT = Path(__file__).with_suffix(".json")
 COLUMNS = ("potential", "temperature", "run", "frequency", "density")
@@ -41,14 +39,14 @@ def spectrum(potential: str, temperature: int, seed: int) -> list[tuple[float, f
         commands = f"velocity all create 8000 {seed} dist gaussian\n" + bath.format(3500, 3500, 4000)
         commands += bath.format(3500, temperature, 3000) + bath.format(temperature, temperature, 6000)
     commands += "fix move all nve\nthermo 1000\nrun 20000"
-    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=EVERY)
+    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), lines(potential), commands, every=EVERY)
     frames = run.frames[-20000 // EVERY :]
     parts = [frames[start : start + WINDOW] for start in range(0, len(frames), WINDOW)]
     found = [analysis.vibrational_dos(part, EVERY / 1000) for part in parts]
     frequency, density = found[0][0], np.mean([part[1] for part in found], axis=0)
     edges = np.arange(0, HIGHEST + BIN, BIN)
     total = np.histogram(frequency, edges, weights=density * frequency[1])[0] / BIN
-    return list(zip(edges[:-1] + BIN / 2, total, strict=True))
+    return [(f, float(f"{g:.4g}")) for f, g in zip(edges[:-1] + BIN / 2, total, strict=True)]
 
 
 def table(rows: list[list]) -> None:
@@ -68,29 +66,7 @@ def table(rows: list[list]) -> None:
                 print(f"{T} K: NequIP, {len(each[LEARNED])} runs: {50 * BIN * np.abs(away).sum():.1f}")
 
 
-def main(arguments: list[str]) -> None:
-    """Do what is missing."""
-    rows = read_table(OUTPUT, COLUMNS)
-    if arguments == ["--table"]:
-        return table(rows)
-    done = {tuple(row[:3]) for row in rows}
-    checkpoint, _ = learned(labelled_frames(), 2)
-    potentials = {
-        REFERENCE: stillinger_weber(),
-        LEARNED: lammps.nequip(nequip.compile(checkpoint), ["Si"]),
-    }
-    for potential, temperature in itertools.product(potentials, TEMPERATURES):
-        for seed in RUNS[potential]:
-            if (potential, temperature, seed) in done:
-                continue
-            start = time.time()
-            found = spectrum(potentials[potential], temperature, seed)
-            rows += [[potential, temperature, seed, f, float(f"{g:.4g}")] for f, g in found]
-            write_table(OUTPUT, COLUMNS, rows)
-            print(f"{potential}, {temperature} K, run {seed}: {time.time() - start:.0f} s", flush=True)
-    table(rows)
-    report(OUTPUT)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    points = [(name, T, run) for name, T in itertools.product(RUNS, TEMPERATURES) for run in RUNS[name]]
+    fill_table(OUTPUT, COLUMNS, points, spectrum)
+    table(read_table(OUTPUT, COLUMNS))

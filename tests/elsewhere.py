@@ -25,6 +25,9 @@ class Distant(torch.Tensor):
     def __init__(self, inner):
         self.inner = inner
 
+    def tolist(self):
+        return self.inner.tolist()
+
     @classmethod
     def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
         with Elsewhere() as mode:

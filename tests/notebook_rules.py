@@ -4,6 +4,7 @@ Each rule takes a notebook and yields complaints; test_notebooks.py applies them
 """
 
 import ast
+import itertools
 import json
 import re
 import statistics
@@ -16,6 +17,7 @@ import nbformat
 
 CELLS, WORDS = (40, 140), (1500, 6000)
 MEDIAN_LINES, LONGEST_LINES, IMPORT_LINES = 10, 30, 10
+CHARACTERS = 80  # a longer line of code would scroll in the book
 OUTPUT_BYTES, FILE_BYTES = 500_000, 3_000_000
 SECONDS, MEMORY_GB = 300, 2  # 180 s on a machine with nothing else to do
 EXERCISES, FIGURES, ALT_LETTERS, REFERENCES = 4, 5, 20, 3
@@ -131,6 +133,9 @@ def lengths(page: Page) -> Iterator[str]:
         yield f"half of the code cells have more than {MEDIAN_LINES} lines"
     if max(lines) > LONGEST_LINES:
         yield f"a code cell has {max(lines)} lines, {LONGEST_LINES} at most"
+    for line in itertools.chain.from_iterable(cell.text.splitlines() for cell in page.code):
+        if len(line) > CHARACTERS:
+            yield f"a line of code has {len(line)} characters, {CHARACTERS} at most: {line[:40]!r}…"
 
 
 def weights(page: Page) -> Iterator[str]:

@@ -9,7 +9,8 @@ import torch
 from ase import Atoms
 
 from tutorial_utils import datasets, graphs, symmetry
-from tutorial_utils.fields import closures, cosmos, fluid, needs
+from tutorial_utils.fields import closures, cosmos, fluid
+from tutorial_utils.studies import needs
 
 
 @pytest.fixture

@@ -125,6 +125,7 @@ FAULTS = {
         lambda content: content["cells"].pop(),
         swap("word "),
         add(code("\n".join("a = 1" for _ in range(31)))),
+        add(code(f"a = {'1' * 77}")),
     ],
     "weights": [add({**code("a"), "outputs": [HEAVY]})],
     "measured": [

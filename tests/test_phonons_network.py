@@ -266,6 +266,8 @@ def test_strangers_are_named(model) -> None:
         model(sums.lattice_sums(bulk("Zn"), lmax=model.lmax))
     with pytest.raises(ValueError, match=rf"lmax={model.lmax}"):
         model(sums.lattice_sums(bulk("Cu"), lmax=model.lmax + 1))
+    with pytest.raises(ValueError, match="numbers a pair, got none"):
+        model(graphs.to_graph(bulk("Cu"), 4.0))
     with pytest.raises(ValueError, match="symbols up to Rn"):
         network.SpectrumNetwork(["U", "O"])
     with pytest.raises(ValueError, match="expected a list of symbols"):

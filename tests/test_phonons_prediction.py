@@ -1,9 +1,14 @@
 """Training and predicting: networks learn what depends on geometry, ensembles say where they disagree."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from ase.build import bulk
+from torch import nn
 
+from tutorial_utils import training
 from tutorial_utils.phonons import Ensemble, errors, mean_frequency, prediction, train
 from tutorial_utils.phonons.sums import crystals
 
@@ -66,6 +71,22 @@ def test_an_ensemble_is_peaked_ordered_and_says_where_it_is_unsure(known, traine
     assert np.corrcoef(mean_frequency(GRID, mean), mean_frequency(GRID, alone))[0, 1] > 0.98
     strange = [bulk("NaCl", "rocksalt", a=3.9)]  # far denser than anything known
     assert ensemble.predict(strange)[1].mean() > 2 * spread.mean()
+
+
+def test_networks_of_any_build_come_back_from_one_file(known, tmp_path: Path) -> None:
+    structures, dos = known
+    data = crystals(structures, dos=dos, lmax=1)
+    builds = ({"irreps_hidden": "8x0e + 4x1o"}, {"irreps_hidden": "8x0e + 4x1o", "layers": 1})
+    ensemble = Ensemble([train(data[::5], epochs=1, **build)[0] for build in builds])
+    prediction.save(tmp_path / "two.pt", ensemble)
+    torch.set_default_dtype(torch.float32)
+    again = prediction.load(tmp_path / "two.pt")
+    mean, spread = again.predict(structures)
+    assert mean == pytest.approx(ensemble.predict(structures)[0], abs=3e-3)  # half precision
+    assert spread.max() > 0.01 and repr(again) == repr(ensemble)
+    training.save(tmp_path / "line.pt", nn.Linear(1, 1))
+    with pytest.raises(ValueError, match="holds no ensemble"):
+        prediction.load(tmp_path / "line.pt")
 
 
 def test_supercells_and_bad_input_through_the_whole_pipeline(trained) -> None:

@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk
 from ase.stress import voigt_6_to_full_3x3_stress
 from e3nn import o3
-from elsewhere import Distant, Elsewhere
 from toy_models import ethanol, salt
 
 from tutorial_utils import graphs, nn, training
@@ -153,18 +151,3 @@ def test_the_product_can_be_replaced():
 
     model = nn.EquivariantNetwork(["Na", "Cl"], "0e", irreps_hidden="8x0e", product=Narrow)
     assert model(graphs.to_graph(salt(), 4.0)).isfinite().all() and model.recipe is None
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_graphs_follow_a_model_to_its_device_and_dtype(dtype):
-    torch.set_default_dtype(dtype)
-    model = potential(inputs={"q": "0e"})
-    torch.set_default_dtype(torch.float64)
-    graph = graphs.to_graph(bulk("NaCl", "rocksalt", a=5.6), 5.0, system={"q": 1.0})
-    here = model(graph)
-    assert here.dtype == dtype
-    with Elsewhere():
-        model.to("meta")
-        there = model(graph)
-        assert isinstance(there, Distant) and there.dtype == dtype
-        assert torch.equal(there.inner, here.detach())

@@ -74,6 +74,21 @@ def test_steps_fall_along_half_a_cosine(max_steps: int | None) -> None:
     torch.testing.assert_close(steps, 0.1 * (0.2 + 0.8 * (1 + torch.cos(torch.pi * n / 5)) / 2))
 
 
+def test_drawn_batches_are_descended_with_the_same_steps() -> None:
+    model, drawn, seen = Line(), [], []
+
+    def loss() -> Tensor:
+        drawn.append(len(drawn))
+        return model.offset + 0 * model.slope
+
+    for step in training.descend(model, loss, steps=5, learning_rate=0.1, decay=0.2):
+        seen.append((step, len(drawn), model.offset.item()))
+    assert [(step, count) for step, count, _ in seen] == [(n, n) for n in range(1, 6)]
+    taken = -torch.tensor([offset for *_, offset in seen]).diff()
+    n = torch.arange(1, 5)
+    torch.testing.assert_close(taken, 0.1 * (0.2 + 0.8 * (1 + torch.cos(torch.pi * n / 5)) / 2))
+
+
 def test_weights_decay_by_their_share() -> None:
     """Where the loss does not care, a weight shrinks by rate times decay in each step (AdamW)."""
     model = Line()

@@ -24,7 +24,9 @@ SETUP = """\
 try:
     from tutorial_utils import notebook
 except ImportError as error:
-    raise ImportError("tutorial_utils is not installed: run `make lab` in the course's folder") from error
+    raise ImportError(
+        "tutorial_utils is not installed: run `make lab` in the course's folder"
+    ) from error
 {setup}"""
 
 # Colab has torch and numpy: pip may add what is missing, but has to leave these two alone.
@@ -35,9 +37,11 @@ except ImportError:
     from importlib import metadata, util
     from pathlib import Path
 
-    kept = [f"{{name}}=={{metadata.version(name)}}" for name in ("torch", "numpy") if util.find_spec(name)]
+    kept = [name for name in ("torch", "numpy") if util.find_spec(name)]
+    kept = [f"{{name}}=={{metadata.version(name)}}" for name in kept]
     Path("kept.txt").write_text("\\n".join(kept))
-    %pip install --quiet --constraint kept.txt "tutorial-utils[md,dft] @ git+{url}"
+    %pip install --quiet --constraint kept.txt \\
+        "tutorial-utils[md,dft] @ git+{url}"
     from tutorial_utils import notebook
 {setup}"""
 

@@ -1,10 +1,10 @@
-"""One training loop for every model of the course, with its history and checkpoints."""
+"""Train on lists of graphs (`fit`) or on batches that the caller draws (`descend`); checkpoints."""
 
 import copy
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -120,12 +120,45 @@ def fit(
     return History(history.train, history.valid, best_epoch)
 
 
-def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
+def descend(
+    model: nn.Module,
+    loss: Callable[[], Tensor],
+    *,
+    steps: int,
+    learning_rate: float,
+    decay: float = 1.0,
+    weight_decay: float = 0.0,
+) -> Iterator[int]:
+    """Take steps of AdamW on losses of whatever the caller draws; he looks at the model in between.
+
+    Args:
+        model: changed in place.
+        loss: draws a batch and returns the model's loss on it, a scalar.
+        steps: how many.
+        learning_rate: as in `fit`.
+        decay: as in `fit`.
+        weight_decay: as in `fit`.
+
+    Yields:
+        the number of steps taken so far.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    schedule = _cosine(optimizer, steps, decay)
+    for step in range(1, steps + 1):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+        schedule.step()
+        yield step
+
+
+def save(path: str | Path, model: nn.Module, *, dtype: torch.dtype | None = None, **metadata: Any) -> None:
     """Save weights and metadata; the file appears whole or not at all.
 
     Args:
         path: file to write, by custom with the ending .pt.
         model: its state_dict is saved, not its code; and its ``recipe``, if it has one, for `nn.load`.
+        dtype: in which weights are written, for example ``torch.half``; None: in their own.
         metadata: numbers, strings, tensors, and lists or dicts of these.
 
     Raises:
@@ -134,8 +167,10 @@ def save(path: str | Path, model: nn.Module, **metadata: Any) -> None:
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        recipe = getattr(model, "recipe", None)
-        torch.save({"weights": model.state_dict(), "recipe": recipe, "metadata": metadata}, temporary)
+        recipe, weights = getattr(model, "recipe", None), model.state_dict()
+        if dtype:
+            weights = {name: w.to(dtype) if w.is_floating_point() else w for name, w in weights.items()}
+        torch.save({"weights": weights, "recipe": recipe, "metadata": metadata}, temporary)
         torch.load(temporary, weights_only=True)
         os.replace(temporary, path)
     except UnpicklingError as reason:

@@ -103,9 +103,18 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 """
 
 
-def open_page(browser: Browser, address: str, path: str, scheme: str = "light", width: int = 1280) -> Visit:
-    """Open one page of the book, guarded."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def open_page(
+    browser: Browser,
+    address: str,
+    path: str,
+    scheme: str = "light",
+    width: int = 1280,
+    motion: str = "reduce",
+) -> Visit:
+    """Open one page of the book, guarded; movies stand still, or each test would wait for their frames."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion=motion
+    )
     context.set_default_timeout(120_000)  # ms: the machine may be busy with other tests
     context.add_init_script(COUNT_VIEWS)
     visit = Visit(context.new_page(), address)

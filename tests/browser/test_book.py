@@ -74,10 +74,12 @@ def test_formulas_are_set(visit):
 
 
 def test_figures_are_painted_and_named(visit):
+    """And few of them at a time keep a WebGL view."""
     unfold(visit.page)
     for figure in each(visit.page.locator(FIGURES)):
         assert len(figure.get_attribute("aria-label")) >= 20
         assert coloured(picture(drawn(figure))) > 0.0005, figure.get_attribute("aria-label")
+        assert visit.page.evaluate(ALIVE) <= 8
 
 
 def test_structures_are_painted_and_named(visit):
@@ -87,6 +89,7 @@ def test_structures_are_painted_and_named(visit):
         canvas = drawn(box).locator("canvas").first
         expect(box.locator("img")).to_be_hidden()
         assert differing(picture(canvas)) > 0.01, box.locator("img").get_attribute("alt")
+        assert visit.page.evaluate(ALIVE) <= 8
 
 
 @one_look
@@ -114,14 +117,6 @@ def test_sliders_of_structures_move(visit):
         middle = int(knob.get_attribute("max")) // 2 + 1
         knob.evaluate(f"k => {{ k.value = {middle}; k.dispatchEvent(new Event('input')); }}")
         assert moves(before, lambda box=box: picture(box)), knob.get_attribute("aria-label")
-
-
-@one_look
-def test_few_webgl_views_are_alive(visit):
-    unfold(visit.page)
-    for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}")):
-        drawn(place)
-        assert visit.page.evaluate(ALIVE) <= 8
 
 
 @one_look

@@ -33,6 +33,22 @@ def test_the_front_page_leads_into_the_book(browser: Browser, address):
     page.close()
 
 
+def test_a_movie_plays_by_itself_where_motion_is_wanted(browser: Browser, address):
+    path = next(page for page in PAGES if " data-playing" in (BOOK / page).read_text(encoding="utf-8"))
+    for motion in ("no-preference", "reduce"):
+        page = open_page(browser, address, path, motion=motion).page
+        unfold(page)
+        knob = page.locator(".course-structure input[data-playing]").first
+        knob.locator("xpath=ancestor::*[contains(@class, 'course-structure')]").scroll_into_view_if_needed()
+        first = knob.input_value()
+        if motion == "reduce":
+            page.wait_for_timeout(1000)
+            assert knob.input_value() == first
+        else:
+            expect(knob).not_to_have_value(first, timeout=60_000)
+        page.context.close()
+
+
 @pytest.mark.parametrize("missing", ["WebGL", "3Dmol.js"])
 def test_a_picture_stands_in(browser: Browser, address, missing):
     context = browser.new_context()

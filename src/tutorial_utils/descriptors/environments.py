@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import chemical_symbols
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils.descriptors.fourier import harmonics, lengths_and_directions
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
+from tutorial_utils.elements import distinct, row_of_element
 from tutorial_utils.graphs import SAME_POINT, check_graph, to_graph, within
 
 CHUNK = 256  # atoms at a time: what is needed beside the result stays in the processor's cache
@@ -98,36 +99,12 @@ def element_channels(numbers: Int[Tensor, "atoms"], elements: Sequence[str]) -> 
     Raises:
         ValueError: for an atom whose element is not listed, or a symbol that is none.
     """
-    elements = distinct_elements(elements)
-    table = torch.full((len(chemical_symbols),), -1, dtype=torch.int64, device=numbers.device)
-    rows = [atomic_numbers[symbol] for symbol in elements]
-    table[rows] = torch.arange(len(elements), device=numbers.device)
-    channel = table[numbers]
+    channel = row_of_element(distinct(elements)).to(numbers.device)[numbers]
     if (channel < 0).any():
         atom = int((channel < 0).nonzero()[0])
         symbol = chemical_symbols[int(numbers[atom])]
         raise ValueError(f"elements: atom {atom} is {symbol}, which is not in {list(elements)}; add it")
     return channel
-
-
-def distinct_elements(elements: Sequence[str]) -> tuple[str, ...]:
-    """Return a list of elements, once it is known to be one, in an order that is the same in every run.
-
-    Raises:
-        ValueError: for a single string, a set, no or repeated symbols, or symbols of no element.
-    """
-    if (
-        isinstance(elements, str)
-        or not isinstance(elements, Sequence)
-        or not elements
-        or any(not isinstance(symbol, str) or symbol not in atomic_numbers for symbol in elements)
-        or len(set(elements)) < len(elements)
-    ):
-        raise ValueError(
-            f'elements: expected a list of different symbols, such as ["Cu", "Au"], got {elements!r}; '
-            "a set has no order, sorted(...) makes a list of it"
-        )
-    return tuple(elements)
 
 
 def check_distances(

@@ -109,7 +109,7 @@ class _SphericalBessel(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, degrees: tuple[int, ...]) -> Tensor:
-        l = torch.tensor(degrees, device=x.device)[:, None]
+        l = torch.tensor(degrees).to(x.device)[:, None]
         small = x < l + 1
         near, far = torch.where(small, x, 0.0), torch.where(small, 1.0, x)
         half, series = near**2 / 2, torch.ones_like(near)
@@ -140,7 +140,7 @@ class _SphericalBessel(torch.autograd.Function):
 
 def _slope(degrees: tuple[int, ...], x: Tensor) -> Tensor:
     """Return the derivative of j_l, row by row."""
-    l = torch.tensor(degrees, device=x.device)[:, None]
+    l = torch.tensor(degrees).to(x.device)[:, None]
     lower, higher = [max(degree - 1, 0) for degree in degrees], [degree + 1 for degree in degrees]
     both = spherical_bessel((*lower, *higher), torch.cat([x, x], dim=-2))  # one call: half the overhead
     below, above = both.split(len(degrees), dim=-2)

@@ -9,7 +9,7 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from tutorial_utils import graphs, groups, nn
+from tutorial_utils import graphs, groups, nn, symmetry
 from tutorial_utils.conventions import default_dtype
 from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.scaling import sphere
@@ -111,7 +111,7 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
         squared = sphere.pointwise(c, c, lmax=L)
         if torch.allclose(found, squared, atol=1e-8):
             raise Wrong("That is the square of the function: three factors are asked for.")
-        R = torch.tensor(_random_rotation())
+        R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
         D = groups.D(o3.Irreps([(1, (l, 1)) for l in range(L + 1)]), R)
         broken = _size(answer(c @ D.mT, L) - found @ D.mT) / _size(exact)
         if broken > 1e-8:
@@ -126,12 +126,6 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
             "Suspect the normalisation: transforms() has the weights of a mean over directions."
         )
     return "Exact for L = 1, 2, 3: the grid has to take degree 4 L, three factors and the projection."
-
-
-def _random_rotation() -> np.ndarray:
-    q, r = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q * np.linalg.det(q)
 
 
 @exercise(

@@ -22,9 +22,9 @@ import torch
 from e3nn import o3
 from e3nn.nn import Gate
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from tutorial_utils import symmetry, training
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.fields.fluid import trace_free
 
@@ -258,12 +258,6 @@ def new(model: str) -> nn.Module:
 # ---- training and measuring
 
 
-def random_rotations(number: int, *, seed: int) -> Float[Tensor, "number 3 3"]:
-    """Return rotation matrices from the uniform distribution."""
-    matrices = Rotation.random(number, random_state=seed).as_matrix()
-    return torch.tensor(matrices, dtype=torch.get_default_dtype())
-
-
 def error(closure: Closure, points: Points) -> float:
     """Return the mean square error over the mean square of the stress: 0 is perfect, zeros score 1."""
     with torch.no_grad():
@@ -272,18 +266,19 @@ def error(closure: Closure, points: Points) -> float:
 
 
 def broken(closure: Closure, points: Points) -> tuple[float, float]:
-    """Return the error in random orientations, and the share of it that is broken equivariance.
-
-    The share is what averaging the answers over rotations would remove, as in `scaling.split_loss`.
-    """
-    R = random_rotations(len(points) * ROTATIONS, seed=1)
+    """Return the error in random orientations, and the share of it that is broken equivariance."""
+    R = turns(len(points) * ROTATIONS, seed=1)
     many = torch.arange(len(points)).repeat_interleave(ROTATIONS)
     turned = points[many].turned(R)
     with torch.no_grad():
         back = (R.mT @ closure(turned.gradient) @ R).unflatten(0, (-1, ROTATIONS))
-    loss = (back - points.stress[:, None]).square().mean()
-    share = back.var(dim=1).mean() / loss  # divides by ROTATIONS - 1
-    return (loss / points.stress.square().mean()).item(), share.item()
+    return symmetry.split_error(back, points.stress)
+
+
+def turns(number: int, *, seed: int) -> Float[Tensor, "number 3 3"]:
+    """Draw random rotations."""
+    rng = np.random.RandomState(seed)  # the older kind of generator: the stored table was made with it
+    return torch.tensor(symmetry.random_rotations(number, rng), dtype=torch.get_default_dtype())
 
 
 def train(model: str, seen: Points, valid: Points, *, steps: int = STEPS, seed: int = 0) -> nn.Module:
@@ -299,17 +294,17 @@ def train(model: str, seen: Points, valid: Points, *, steps: int = STEPS, seed: 
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = new(model)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=DECAY)
-    best, least = network.state_dict(), math.inf
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
+
+    def loss() -> Tensor:
         batch = seen[torch.tensor(rng.integers(len(seen), size=BATCH))]
         if model == AUGMENTED:
-            batch = batch.turned(random_rotations(BATCH, seed=int(rng.integers(2**31))))
-        optimizer.zero_grad()
-        (network(batch.gradient) - batch.stress).square().mean().backward()
-        optimizer.step()
-        if (step + 1) % 50 == 0 and (now := error(network, valid)) < least:
+            batch = batch.turned(turns(BATCH, seed=int(rng.integers(2**31))))
+        return (network(batch.gradient) - batch.stress).square().mean()
+
+    best, least = network.state_dict(), math.inf
+    rule = {"learning_rate": LEARNING_RATE, "decay": 0.0, "weight_decay": DECAY}
+    for step in training.descend(network, loss, steps=steps, **rule):
+        if step % 50 == 0 and (now := error(network, valid)) < least:
             best, least = copy.deepcopy(network.state_dict()), now
     network.load_state_dict(best)
     return network

@@ -5,7 +5,7 @@ one; the direction from the focus to a lost hydrogen is the target. The network 
 density on the sphere around the focus (`sphere`), and the loss is -log p(target).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ ELEMENTS = ("H", "C", "N", "O", "S")
 CUTOFF = 3.0  # Å: the next two atoms along a chain
 # Å, from a heavy atom to its hydrogens: the longest in `molecules_hf` is below, the next neighbour above
 BOND = 1.6
+LENGTHS = {"C": 1.10, "N": 1.02, "O": 0.97, "S": 1.35}  # Å, of bonds to hydrogen
 # for `training.fit`: the table's trainings, and the notebook's
 TRAINING = {"epochs": 5, "batch_size": 64, "learning_rate": 1e-2, "decay": 0.02, "quiet": True}
 HIDDEN = {0: 16, 1: 8, 2: 6, 3: 4, 4: 3}  # channels of degree l
@@ -129,7 +130,12 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 
 @torch.no_grad()
 def place(
-    model: nn.Module, skeleton: Atoms, wanted: Sequence[int], *, lengths: dict[str, float], seed: int = 0
+    model: nn.Module,
+    skeleton: Atoms,
+    wanted: Sequence[int],
+    *,
+    lengths: Mapping[str, float] = LENGTHS,
+    seed: int = 0,
 ) -> Atoms:
     """Put hydrogens on heavy atoms, one after the other: each sees those that are there already.
 

@@ -4,7 +4,8 @@
 * `UNASSIGNED`: the same field, pairs as they come.
 * `PLAIN`: a transformer on coordinates; pairs are assigned, then both are turned by one random rotation.
 
-All are trained with Adam on batches of one size for the same processor time.
+All are trained with Adam on batches of one size for the same processor time: the learning rate follows the
+clock, not the steps.
 """
 
 import math
@@ -53,12 +54,12 @@ def pairs(
     if model != UNASSIGNED:
         x1 = flow.assign(x0, x1)
     if model == PLAIN:  # chosen assignments favour no direction, but finite batches do not know that
-        R = random_rotations(BATCH, generator).to(x1)
+        R = random_turns(BATCH, generator).to(x1)
         x0, x1 = x0 @ R, x1 @ R
     return x0, x1
 
 
-def random_rotations(number: int, generator: torch.Generator) -> Float[Tensor, "number 3 3"]:
+def random_turns(number: int, generator: torch.Generator) -> Float[Tensor, "number 3 3"]:
     """Return random rotations and reflections."""
     four = torch.randn(number, 4, generator=generator).double().numpy()
     sign = torch.where(torch.rand(number, generator=generator) < 0.5, -1.0, 1.0)
@@ -143,7 +144,7 @@ def wasserstein(a: Float[Tensor, " some"], b: Float[Tensor, " others"]) -> float
 
 def violation(field: nn.Module, x: Configurations, generator: torch.Generator) -> float:
     """Return |v(x R) - v(x) R| over |v(x)| at t = 1/2."""
-    R, t = random_rotations(len(x), generator).to(x), torch.full((len(x),), 0.5).to(x)
+    R, t = random_turns(len(x), generator).to(x), torch.full((len(x),), 0.5).to(x)
     with torch.no_grad():
         v = field(x, t)
         return ((field(x @ R, t) - v @ R).norm() / v.norm()).item()

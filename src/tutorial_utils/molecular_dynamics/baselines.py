@@ -16,9 +16,10 @@ from torch_geometric.data import Data
 
 from tutorial_utils import graphs
 from tutorial_utils.arguments import explain
-from tutorial_utils.descriptors.environments import distinct_elements, element_channels, environments
+from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.invariants import power_spectrum
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
+from tutorial_utils.elements import distinct
 from tutorial_utils.nn.baselines import Standardise, perceptron
 from tutorial_utils.nn.network import pool
 
@@ -36,7 +37,7 @@ class PairPotential(nn.Module):
             radial: functions that φ is made of, and its cutoff.
         """
         super().__init__()
-        self.elements, self.radial, many = distinct_elements(elements), radial, len(elements)
+        self.elements, self.radial, many = distinct(elements), radial, len(elements)
         kind = torch.zeros(many, many, dtype=torch.long)  # of a pair, whichever comes first
         kind[tuple(torch.triu_indices(many, many))] = torch.arange(many * (many + 1) // 2)
         self.register_buffer("kind", torch.maximum(kind, kind.T), persistent=False)
@@ -98,7 +99,7 @@ class AngularNetwork(nn.Module):
             hidden: widths of the hidden layers.
         """
         super().__init__()
-        self.elements, self.radial, self.lmax = distinct_elements(elements), radial, lmax
+        self.elements, self.radial, self.lmax = distinct(elements), radial, lmax
         functions = radial.size * len(elements)
         inputs = functions * (functions + 1) // 2 * (lmax + 1)
         self.inputs = Standardise(inputs)

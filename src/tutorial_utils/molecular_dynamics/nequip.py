@@ -30,7 +30,7 @@ from ase.io.formats import UnknownFileTypeError
 from tutorial_utils import structures
 from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
-from tutorial_utils.descriptors.environments import distinct_elements
+from tutorial_utils.elements import distinct
 from tutorial_utils.extras import extra
 from tutorial_utils.molecular_dynamics.plugin import cache, compiler, key
 
@@ -77,7 +77,7 @@ def config(
     Raises:
         ValueError: if a file is missing, a frame has no energy or no forces, or an element is not listed.
     """
-    elements = distinct_elements(elements)
+    elements = distinct(elements)
     for name, path in (("train", train), ("valid", valid)):
         _check_frames(name, path, elements)
     model = {

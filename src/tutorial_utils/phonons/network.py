@@ -66,6 +66,14 @@ class SpectrumNetwork(nn.Module):
         elements = self.elements = symbols.distinct(elements, largest=LARGEST)
         hidden = self.irreps_hidden = o3.Irreps(irreps_hidden)
         self.lmax = hidden.lmax if lmax is None else lmax
+        self.arguments = {  # what builds the network again
+            "elements": list(elements),
+            "irreps_hidden": str(hidden),
+            "lmax": self.lmax,
+            "layers": layers,
+            "points": points,
+            "dropout": dropout,
+        }
         self.register_buffer("row_of_element", symbols.row_of_element(elements), persistent=False)
         self.register_buffer("table", _table(self.row_of_element, len(elements)), persistent=False)
         irreps = o3.Irreps([(hidden.count("0e"), "0e")])
@@ -93,7 +101,7 @@ class SpectrumNetwork(nn.Module):
         Raises:
             ValueError: for an element that the network does not know, or sums of another degree.
         """
-        self._check(graph.atomic_numbers, graph.sums)
+        self._check(graph)
         species = graph.shares @ self.table if "shares" in graph else self.table[graph.atomic_numbers]
         h = nn.functional.silu(self.embedding(species))  # (atoms, scalars)
         scalars = [h]
@@ -103,14 +111,15 @@ class SpectrumNetwork(nn.Module):
         shares = nn.functional.softplus(self.head(self.hidden(torch.cat(scalars, dim=1))))  # (atoms, points)
         return pool(shares, graph, "mean")
 
-    def _check(self, numbers: Int[Tensor, " atoms"], sums: Tensor) -> None:
-        symbols.rows(numbers, self.row_of_element)
+    def _check(self, graph: Data) -> None:
         width = RADIAL * (self.lmax + 1) ** 2
-        if sums.shape[1] != width:
+        found = graph.sums.shape[1] if "sums" in graph else "none"
+        if found != width:
             raise ValueError(
                 f"graph: expected lattice sums up to l = {self.lmax}, {width} numbers a pair, got "
-                f"{sums.shape[1]}; make graphs with lattice_sums(atoms, lmax={self.lmax})"
+                f"{found}; make graphs with lattice_sums(atoms, lmax={self.lmax})"
             )
+        symbols.rows(graph.atomic_numbers, self.row_of_element)
 
 
 class Layer(nn.Module):

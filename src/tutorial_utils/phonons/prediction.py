@@ -14,6 +14,7 @@ from torch import nn
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, training
+from tutorial_utils.conventions import default_dtype
 from tutorial_utils.phonons.network import SpectrumNetwork, spectrum_loss
 from tutorial_utils.phonons.spectra import peaked
 from tutorial_utils.phonons.sums import crystals
@@ -33,6 +34,7 @@ def train(
     elements: Sequence[str] | None = None,
     epochs: int = 40,
     seed: int = 0,
+    device: str | torch.device = "cpu",
 ) -> tuple[SpectrumNetwork, training.History]:
     """Train one network.
 
@@ -44,6 +46,7 @@ def train(
         elements: symbols that it shall know; by default those in `known`.
         epochs: passes through `known`.
         seed: of initial weights, dropout and order.
+        device: where to train; the network stays there, and graphs follow it.
 
     Returns:
         The network, and how its training went.
@@ -56,7 +59,7 @@ def train(
         layers=layers,
         points=spectra.shape[1],
         start=spectra.mean(dim=0),
-    )
+    ).to(device)
     history = training.fit(
         network,
         spectrum_loss,
@@ -115,42 +118,32 @@ class Ensemble:
 def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "crystals points"]:
     """Return a network's spectra of graphs as they come out; graphs follow its dtype and device."""
     network.eval()
-    own = next(network.parameters())
     found = []
     for n in range(0, len(data), BATCH):
-        batch = graphs.batch(data[n : n + BATCH])
-        batch = batch.apply(lambda x: x.to(own.device, own.dtype if x.is_floating_point() else x.dtype))
-        found.append(network(batch))
+        found.append(network(graphs.follow(graphs.batch(data[n : n + BATCH]), network)))
     return torch.cat(found).double().cpu().numpy()
 
 
 def save(path: str | Path, ensemble: Ensemble) -> None:
     """Write an ensemble to a file, its weights in half precision: half the size, the same spectra."""
-    first = ensemble.networks[0]
-    torch.save(
-        {
-            "elements": list(first.elements),
-            "irreps_hidden": str(first.irreps_hidden),
-            "weights": [
-                {name: value.half() for name, value in network.state_dict().items()}
-                for network in ensemble.networks
-            ],
-        },
-        path,
-    )
+    built = [network.arguments for network in ensemble.networks]
+    training.save(path, nn.ModuleList(ensemble.networks), dtype=torch.half, networks=built)
 
 
 def load(path: str | Path, *, device: str | torch.device = "cpu") -> Ensemble:
-    """Read an ensemble that `store` has written; nothing but numbers is read.
+    """Read an ensemble that `save` has written.
 
     Its networks calculate in double precision, whatever torch's default is.
+
+    Raises:
+        ValueError: if the file holds something else.
     """
-    stored = torch.load(path, weights_only=True, map_location="cpu")
-    networks = []
-    for weights in stored["weights"]:
-        network = SpectrumNetwork(stored["elements"], irreps_hidden=stored["irreps_hidden"])
-        network.load_state_dict(weights)
-        networks.append(network.to(device, torch.float64).eval())
+    stored = training.read(path)
+    if "networks" not in stored["metadata"]:
+        raise ValueError(f"path: {path} holds no ensemble of spectrum networks; prediction.save writes one")
+    with default_dtype(torch.float64):
+        networks = [SpectrumNetwork(**each) for each in stored["metadata"]["networks"]]
+    nn.ModuleList(networks).to(device).eval().load_state_dict(stored["weights"])
     return Ensemble(networks)
 
 

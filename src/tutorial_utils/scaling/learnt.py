@@ -1,17 +1,11 @@
 """Does a network learn a symmetry that nobody built in? A transformer on ethanol's forces, as it trains.
 
-The transformer reads coordinates and sees every frame in a new random orientation. What is left of its loss
-splits into two parts, because the mean over rotations and the rest are orthogonal:
-
-    <|f(Rx) - R F|²> = |f̄(x) - F|² + <|Rᵀ f(Rx) - f̄(x)|²>,      f̄(x) = <Rᵀ f(Rx)>,
-
-means over rotations R. The second term is broken equivariance: averaging the answers over rotations removes
-it and nothing else. Its share of the loss is what `split_loss` returns.
+The transformer reads coordinates and sees every frame in a new random orientation. `split_loss` returns which
+share of what is left of its loss is broken equivariance: see `symmetry.split_error`.
 Source: Shen, Nowara, Maser, Cho, arXiv:2512.02303, where it is called the percent of loss due to
 equivariance.
 """
 
-import math
 from collections.abc import Collection, Iterator
 
 import numpy as np
@@ -19,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from tutorial_utils import symmetry, training
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.studies.augmentation import Frames
 
@@ -89,36 +84,17 @@ def split_loss(model: nn.Module, frames: Frames, *, rotations: int = ROTATIONS) 
         rotations: how many random orientations of each frame, the same ones at each call; at least 2.
 
     Returns:
-        Mean square error of a force component in random orientations, divided by that of predicting zero; and
-        the share of it that is broken equivariance, without bias from the finite number of rotations.
+        Mean square error of a force component, divided by that of predicting zero; and the share of it that
+        is broken equivariance.
 
     Raises:
         ValueError: for fewer than two rotations.
     """
-    if rotations < 2:
-        raise ValueError(f"rotations: expected 2 or more, to compare answers with, got {rotations}")
     n, rng = len(frames), np.random.default_rng(0)
-    R = torch.tensor(random_rotations(n * rotations, rng)).to(frames.pos)
+    R = torch.tensor(symmetry.random_rotations(n * rotations, rng)).to(frames.pos)
     pos = frames.pos.repeat_interleave(rotations, dim=0) @ R.mT
     answers = torch.cat([model(part) for part in pos.split(1200)])
-    back = (answers @ R).unflatten(0, (n, rotations))  # Rᵀ f(Rx)
-    loss = (back - frames.forces[:, None]).square().mean()
-    broken = back.var(dim=1).mean()  # divides by rotations - 1
-    return (loss / frames.forces.square().mean()).item(), (broken / loss).item()
-
-
-def random_rotations(count: int, rng: np.random.Generator) -> Float[np.ndarray, "count 3 3"]:
-    """Draw rotation matrices from the uniform distribution."""
-    from scipy.spatial.transform import Rotation
-
-    return Rotation.random(count, random_state=rng).as_matrix()
-
-
-def learning_rate(schedule: str, step: int, steps: int) -> float:
-    """Return Adam's step at training step `step` (from 0) of `steps`."""
-    if schedule == CONSTANT:
-        return LEARNING_RATE
-    return LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
+    return symmetry.split_error((answers @ R).unflatten(0, (n, rotations)), frames.forces)
 
 
 def train(
@@ -151,12 +127,12 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = Transformer(seen.numbers, scale=seen.forces.square().mean().sqrt().item())
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = learning_rate(schedule, step, steps)
+
+    def loss() -> Tensor:
         batch = seen[torch.tensor(rng.integers(len(seen), size=BATCH))].turned(1, rng)
-        optimizer.zero_grad()
-        ((model(batch.pos) - batch.forces) / model.scale).square().mean().backward()
-        optimizer.step()
-        if step + 1 == steps or step + 1 in looks:
-            yield step + 1, *split_loss(model, held_out)
+        return ((model(batch.pos) - batch.forces) / model.scale).square().mean()
+
+    decay = 1.0 if schedule == CONSTANT else 0.0
+    for step in training.descend(model, loss, steps=steps, learning_rate=LEARNING_RATE, decay=decay):
+        if step == steps or step in looks:
+            yield step, *split_loss(model, held_out)

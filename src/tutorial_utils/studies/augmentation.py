@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
+from tutorial_utils import symmetry, training
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.nn.network import RadialBasis, envelope
 
@@ -138,7 +138,7 @@ class Frames:
 
     def turned(self, k: int, rng: np.random.Generator) -> "Frames":
         """Return k copies of each frame, each in a random orientation of its own."""
-        R = torch.tensor(Rotation.random(k * len(self), random_state=rng).as_matrix()).to(self.pos)
+        R = torch.tensor(symmetry.random_rotations(k * len(self), rng)).to(self.pos)
         pos, forces = (x.repeat_interleave(k, dim=0) @ R.mT for x in (self.pos, self.forces))
         return Frames(pos, forces, self.numbers)
 
@@ -178,14 +178,12 @@ def error(model: nn.Module, frames: Frames) -> Float[Tensor, ""]:
 
 def fit(model: nn.Module, seen: Frames, valid: Frames, *, steps: int = STEPS) -> None:
     """Train by the rule above; the model ends with the weights that were best on `valid`."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+
+    def loss() -> Tensor:
+        return error(model, seen[torch.randint(len(seen), (BATCH,))])
+
     best, weights = math.inf, copy.deepcopy(model.state_dict())
-    for step in range(1, steps + 1):
-        optimizer.zero_grad()
-        error(model, seen[torch.randint(len(seen), (BATCH,))]).backward()
-        optimizer.step()
-        schedule.step()
+    for step in training.descend(model, loss, steps=steps, learning_rate=LEARNING_RATE, decay=0.0):
         if step % max(1, steps // LOOKS):
             continue
         with torch.no_grad():

@@ -12,6 +12,7 @@
 
 from tutorial_utils.arguments import explain
 from tutorial_utils.symmetry.laws import LAWS, Law
+from tutorial_utils.symmetry.orientations import random_rotations, split_error
 from tutorial_utils.symmetry.outputs import of_calculator
 from tutorial_utils.symmetry.report import Report, equivariance_report
 from tutorial_utils.symmetry.stabilisers import stabiliser
@@ -33,7 +34,9 @@ __all__ = [
     "of_calculator",
     "permute",
     "random_rotation",
+    "random_rotations",
     "rotate",
+    "split_error",
     "stabiliser",
     "supercell",
     "translate",
