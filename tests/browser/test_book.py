@@ -12,6 +12,12 @@ from playwright.sync_api import Locator, expect
 
 FIGURES = ".course-plotly"
 STRUCTURES = "[data-structure]"
+# where the axis z points on the screen: to the right, up; pixels for 0.1 Å about what is looked at
+UPWARD = """box => {
+  const [x, y, z] = box.viewer.getView().slice(0, 3).map(c => -c);
+  const [low, high] = [-0.05, 0.05].map(d => box.viewer.modelToScreen({x, y, z: z + d}));
+  return [high.x - low.x, low.y - high.y];
+}"""
 one_look = pytest.mark.one_look  # what works on the wide light screen works on the other
 ALIVE = "window.webglViews.filter(view => !view.isContextLost()).length"
 
@@ -87,6 +93,8 @@ def test_structures_are_painted_and_named(visit):
     for box in each(visit.page.locator(STRUCTURES)):
         assert len(box.locator("img").get_attribute("alt")) >= 20
         canvas = drawn(box).locator("canvas").first
+        right, up = box.evaluate(UPWARD)
+        assert up > 10 * abs(right), "the still picture stands upright, and this one leans"
         expect(box.locator("img")).to_be_hidden()
         assert differing(picture(canvas)) > 0.01, box.locator("img").get_attribute("alt")
         assert visit.page.evaluate(ALIVE) <= 8

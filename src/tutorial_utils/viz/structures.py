@@ -257,8 +257,8 @@ def _commands(
             )
         for field in arrows:
             _arrows(view, field, i, at)
+    view.rotate(-65, "x")  # 3Dmol turns the axes along, so the last call acts first: `view_rotation`
     view.rotate(view_angle(frames[0]), "z")
-    view.rotate(-65, "x")
     view.zoomTo()
     commands = view.updatejs.replace("viewer_UNIQUEID", "viewer")
     return _ellipsoids(blobs, len(frames) > 1) + commands + _fit(frames, arrows, blobs)
