@@ -22,7 +22,7 @@ def distinct(elements: Sequence[str], *, largest: int = len(chemical_symbols) - 
     if not named or any(
         not isinstance(symbol, str) or not 0 < atomic_numbers.get(symbol, 0) <= largest for symbol in elements
     ):
-        cure = "; sorted(elements) gives a set an order" if isinstance(elements, set) else ""
+        cure = "; a set has no order, sorted(elements) has" if isinstance(elements, set) else ""
         raise ValueError(
             f'elements: expected a list of symbols up to {chemical_symbols[largest]}, such as ["H", "O"], '
             f"got {elements!r}{cure}"
