@@ -12,15 +12,6 @@ from tutorial_utils import datasets, graphs, symmetry
 from tutorial_utils.generation import clusters, flow, hydrogens, sphere, trials
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture(scope="module")
 def lj13():
     return datasets.load("lj13")

@@ -11,15 +11,6 @@ from tutorial_utils.generation import torus
 from tutorial_utils.symmetry.transformations import reimage
 
 
-@pytest.fixture(autouse=True)
-def float64():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(before)
-
-
 @pytest.fixture
 def fluorite():
     return bulk("CaF2", "fluorite", a=5.5)
