@@ -1,49 +1,49 @@
-"""Electron densities of water clusters: PBE by PySCF, fitted by atom-centred functions.
+"""Electron densities of water clusters of up to 20 molecules: PBE in a basis that can polarise, fitted.
 
-Makes src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz (dataset `water_clusters_pbe`). Run with
+    OMP_NUM_THREADS=1 python reference_data/water.py            # labels what is missing
+    OMP_NUM_THREADS=1 python reference_data/water.py --gather   # makes the dataset of what is there
 
-    OMP_NUM_THREADS=1 python reference_data/water.py
+Makes src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz (dataset `water_clusters_pbe`).
+It saves as it goes, a cluster a file in reference_data/raw/water, and each half hour what is whole in
+reference_data/water/, a file a size. Started again, on another machine too, it continues from these. Any
+number of processes may share the work.
 
-It saves as it goes, a cluster a file in reference_data/raw/water: stopped and started again it continues
-and ends with the same file. Once the trajectory is there, any number of processes may share the work.
+Geometries and labels: water_labels.py. Frames of the trajectory, not clusters, are split into train, valid
+and test, in the order of time. Orbitals: aug-pc-1. What a molecule at the minimum of SPC/Fw has in PBE, with
+the share of the density by which a dimer differs from two molecules and what of it is the superposition of
+basis sets:
 
-Geometries: 216 molecules of flexible SPC/Fw water (https://doi.org/10.1063/1.2136877) at 300 K in LAMMPS.
-A cluster is a molecule and its n - 1 nearest. Frames of the trajectory, not clusters, are split into
-train, valid and test, in the order of time.
-Labels: PBE/def2-SVP with density fitting. The density matrix is fitted in the Coulomb metric, the number of
-electrons kept, by the uncontracted functions of def2-universal-jfit: irreps 12x0e+5x1o+4x2e+2x3o+1x4e of an
-oxygen, 5x0e+2x1o+1x2e of a hydrogen, 102 numbers a molecule, as in https://doi.org/10.1088/2632-2153/acb314.
+                functions   dipole D   polarizability Å³   difference %   superposition %
+    def2-SVP       24         1.83           0.86              1.12            0.43
+    def2-SVPD      39         1.72           1.62              1.07            0.10
+    aug-pc-1       41         1.66           1.67              1.08            0.09
+    aug-cc-pVDZ    41         1.68           1.58              1.09            0.06
+    aug-cc-pVTZ    92         1.68           1.65              1.10            0.03
+
+A cluster whose field does not settle is kept with its positions alone, and is not in the dataset.
 """
 
-import subprocess
-import sys
+import argparse
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from ase import Atoms
-from files import claim, command_line, report, write_npz
-from pyscf.dft import numint
-from scipy.linalg import block_diag
-from scipy.spatial.transform import Rotation
+from files import claim, report, write_npz
+from water_labels import cut, label, nearest, simulate
 
-from tutorial_utils.conventions import BOHR, HARTREE
-from tutorial_utils.densities.fitting import converged, fit_coefficients, to_e3nn
-
-ROOT = Path(__file__).parents[1]
-OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz"
-RAW = ROOT / "reference_data/raw/water"
-LMP = Path(sys.executable).parent / "lmp"
-FRAMES, WARM_UP, SPACING, STEP = 20, 16_000, 1_500, 0.5  # frames, steps, steps, fs
-SIDE, DENSITY_LENGTH = 6, 3.107  # molecules along an edge of the box; Å each: 0.997 g/cm³
-# split: frames, {molecules in a cluster: clusters}
-SPLITS = {
-    "train": (range(12), {1: 72, 2: 90, 3: 60, 4: 45, 5: 12, 6: 10}),
-    "valid": (range(12, 15), {1: 5, 2: 8, 3: 8, 4: 8, 6: 4}),
-    "test": (range(15, 20), {1: 10, 2: 12, 3: 12, 4: 10, 5: 6, 6: 8, 8: 8, 12: 10, 20: 3}),
+OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/water_clusters_pbe.npz"
+FOLDER = Path(__file__).parent / "water"
+RAW = Path(__file__).parent / "raw/water"
+FRAMES = {"train": range(12), "valid": range(12, 15), "test": range(15, 20)}
+# split: {molecules in a cluster: clusters}
+COUNTS = {
+    "test": {1: 10, 2: 12, 3: 10, 4: 8, 6: 5, 8: 5, 12: 4, 20: 2},
+    "train": {1: 72, 2: 90, 3: 24, 4: 18, 6: 8, 8: 6},
+    "valid": {1: 5, 2: 8, 3: 4, 4: 4, 6: 2, 8: 1},
 }
+SAVE_EVERY = 1800  # s
 
 
 class Cluster(NamedTuple):
@@ -55,167 +55,72 @@ class Cluster(NamedTuple):
     molecules: int
 
 
-# Each is the other's nearest neighbour: the pair is that of centre 17.
-SAME_AS_ANOTHER = Cluster("train", frame=11, centre=88, molecules=2)
-# Its gap closes in PBE, and the field does not settle: twelve molecules about the same one stand in.
-GAPLESS = Cluster("test", frame=19, centre=24, molecules=20)
+def catalogue(frames: np.ndarray) -> list[Cluster]:
+    """Return all clusters, small ones first, of each size those to test on first; none is there twice.
 
-
-def catalogue() -> list[Cluster]:
-    """Return all clusters, small ones first; no cluster is there twice."""
-    rng, found = np.random.default_rng(0), []
-    for split, (frames, counts) in SPLITS.items():
-        sites = [(frame, centre) for frame in frames for centre in range(SIDE**3)]
+    A larger count adds clusters and changes none.
+    """
+    found = []
+    for number, (split, counts) in enumerate(COUNTS.items()):
+        sites = [(n, centre) for n in FRAMES[split] for centre in range(frames.shape[1])]
         for molecules, count in counts.items():
-            chosen = rng.choice(len(sites), count, replace=False)
-            found += [Cluster(split, *sites[n], molecules) for n in chosen]
-    found.remove(SAME_AS_ANOTHER)
-    found[found.index(GAPLESS)] = GAPLESS._replace(molecules=12)
-    return sorted(found, key=lambda cluster: cluster.molecules)
+            seen: dict[tuple[int, frozenset], Cluster] = {}
+            for k in np.random.default_rng([number, molecules]).permutation(len(sites)):
+                frame, centre = sites[k]
+                members = frozenset(nearest(frames[frame], centre, molecules).tolist())
+                seen.setdefault((frame, members), Cluster(split, frame, centre, molecules))
+                if len(seen) == count:
+                    break
+            found += seen.values()
+    return sorted(found, key=lambda cluster: (cluster.molecules, cluster.split))
 
 
-SPC_FW = """units real
-atom_style full
-read_data {file}
-pair_style lj/cut/coul/long 9.0
-pair_coeff 1 1 0.1554253 3.165492
-pair_coeff 2 2 0 1
-bond_style harmonic
-bond_coeff 1 529.581 1.012
-angle_style harmonic
-angle_coeff 1 37.95 113.24
-kspace_style pppm 1e-4
-min_style cg
-minimize 0 1 500 5000
-velocity all create 300 1 mom yes rot no
-fix bath all nvt temp 300 300 100
-timestep {step}
-run {warm_up} post no
-dump frames all custom {spacing} {dump} id x y z ix iy iz
-dump_modify frames sort id format float %.6f
-run {steps} post no
-"""
+def file_name(cluster: Cluster) -> str:
+    """What the file of a cluster is called, without .npz."""
+    return "_".join(map(str, cluster))
 
 
-def box() -> str:
-    """Return a LAMMPS data file: molecules on a lattice, turned at random."""
-    rng, length = np.random.default_rng(0), SIDE * DENSITY_LENGTH
-    bond, half = 1.012, np.radians(113.24) / 2
-    arms = bond * np.array([[0, 0, 0], [np.sin(half), np.cos(half), 0], [-np.sin(half), np.cos(half), 0]])
-    sites = np.stack(np.meshgrid(*[np.arange(SIDE)] * 3), axis=-1).reshape(-1, 3) * DENSITY_LENGTH
-    count = len(sites)
-    lines = ["water", "", f"{3 * count} atoms", f"{2 * count} bonds", f"{count} angles"]
-    lines += ["2 atom types", "1 bond types", "1 angle types"]
-    lines += [f"0 {length} {axis}lo {axis}hi" for axis in "xyz"]
-    lines += ["", "Masses", "", "1 15.9994", "2 1.008", "", "Atoms", ""]
-    for n, (site, turn) in enumerate(zip(sites, Rotation.random(count, random_state=rng), strict=True)):
-        for m, r in enumerate(turn.apply(arms) + site):
-            kind, charge = (1, -0.82) if m == 0 else (2, 0.41)
-            lines.append(f"{3 * n + m + 1} {n + 1} {kind} {charge} " + " ".join(f"{x:.9f}" for x in r))
-    lines += ["", "Bonds", ""]
-    lines += [f"{2 * n + m} 1 {3 * n + 1} {3 * n + 1 + m}" for n in range(count) for m in (1, 2)]
-    lines += ["", "Angles", ""] + [f"{n + 1} 1 {3 * n + 2} {3 * n + 1} {3 * n + 3}" for n in range(count)]
-    return "\n".join(lines) + "\n"
+def read_frames(folder: Path, raw: Path) -> np.ndarray:
+    """Return the trajectory, (frames, molecules, 3 atoms O H H, 3) Å; run it where it is missing."""
+    path = folder / "frames.npz"
+    if not path.exists():
+        simulate(raw)
+        write_npz(path, {"positions": np.load(raw / "frames.npy")})
+    return np.load(path)["positions"]
 
 
-def simulate(folder: Path) -> None:
-    """Run the liquid; molecules are whole in frames.npy, (frames, molecules, 3 atoms O H H, 3) Å."""
-    (folder / "water.data").write_text(box())
-    dump = folder / "water.dump"
-    script = SPC_FW.format(
-        file="water.data",
-        dump=dump.name,
-        step=STEP,
-        warm_up=WARM_UP,
-        spacing=SPACING,
-        steps=SPACING * (FRAMES - 1),
-    )
-    (folder / "in.water").write_text(script)
-    command = [sys.executable, str(LMP), "-in", "in.water", "-log", "none"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if not dump.exists():
-        raise RuntimeError(f"LAMMPS stopped: {done.stdout[-800:]} {done.stderr[-800:]}")
-    rows = [line.split() for line in dump.read_text().splitlines()]
-    table = np.array([row for row in rows if len(row) == 7 and row[0].isdigit()], dtype=float)
-    positions = table[:, 1:4] + SIDE * DENSITY_LENGTH * table[:, 4:]
-    np.save(folder / "frames.npy", positions.reshape(FRAMES, SIDE**3, 3, 3))
+def unpack(folder: Path, raw: Path) -> None:
+    """Write the clusters that are stored to files of their own, where these are missing."""
+    for path in folder.glob("clusters_*.npz"):
+        with np.load(path) as stored:
+            names = dict.fromkeys(key.split("/")[0] for key in stored)
+            for name in names:
+                if not (raw / f"{name}.npz").exists():
+                    arrays = {key.split("/")[1]: stored[key] for key in stored if key.startswith(f"{name}/")}
+                    write_npz(raw / f"{name}.npz", arrays)
 
 
-def around(frame: np.ndarray, centre: int) -> np.ndarray:
-    """Return all molecules, (molecules, 3, 3) Å, each as its image that is nearest to one at the origin."""
-    length = SIDE * DENSITY_LENGTH
-    whole = frame - frame[centre, :1]
-    return whole - length * np.round(whole[:, :1] / length)
+def pack(folder: Path, raw: Path, clusters: list[Cluster]) -> None:
+    """Store the clusters that are done, a file a size; energies in double precision, the rest in single."""
+    for molecules in sorted({cluster.molecules for cluster in clusters}):
+        arrays = {}
+        for name in (file_name(c) for c in clusters if c.molecules == molecules):
+            if (raw / f"{name}.npz").exists():
+                with np.load(raw / f"{name}.npz") as found:
+                    for key, value in found.items():
+                        single = value.dtype == float and "energ" not in key
+                        arrays[f"{name}/{key}"] = value.astype(np.float32) if single else value
+        if arrays:
+            write_npz(folder / f"clusters_{molecules:02d}.npz", arrays)
 
 
-def nearest(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
-    """Return numbers of the molecules nearest to one, which comes first."""
-    return np.argsort(np.linalg.norm(around(frame, centre)[:, 0], axis=1))[:molecules]
-
-
-def cut(frame: np.ndarray, centre: int, molecules: int) -> np.ndarray:
-    """Return a molecule and its nearest ones, (3 molecules, 3) Å about their mean, in float32 precision."""
-    positions = around(frame, centre)[nearest(frame, centre, molecules)].reshape(-1, 3)
-    # rounded to what is stored, so that the labels belong to the stored positions exactly
-    return (positions - positions.mean(axis=0)).astype(np.float32).astype(float)
-
-
-def water(positions: np.ndarray) -> Atoms:
-    """Return molecules O, H, H one after the other, at positions in Å."""
-    return Atoms("OHH" * (len(positions) // 3), positions)
-
-
-def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray) -> dict[str, float]:
-    """Return integrals of |difference| of densities over the number of electrons, in %.
-
-    fit_error: fitted against true density; interaction: true density against the sum of those of the
-    isolated molecules; interaction_fit_error: the same difference, fitted against true.
-    """
-    density, apart = field.make_rdm1(), block_diag(*[part.make_rdm1() for part in parts])
-    sums = np.zeros(3)
-    points, weights = field.grids.coords, field.grids.weights
-    for start in range(0, len(points), 20_000):
-        block = slice(start, start + 20_000)
-        orbitals = field.mol.eval_gto("GTOval_sph", points[block])
-        functions = field.with_df.auxmol.eval_gto("GTOval_sph", points[block])
-        true, alone = (numint.eval_rho(field.mol, orbitals, dm) for dm in (density, apart))
-        model, model_alone = functions @ fitted, functions @ fitted_parts
-        values = (model - true, true - alone, model - model_alone - true + alone)
-        sums += [weights[block] @ np.abs(value) for value in values]
-    names = ("fit_error", "interaction", "interaction_fit_error")
-    return dict(zip(names, 100 * sums / field.mol.nelectron, strict=True))
-
-
-def forces(field) -> np.ndarray:
-    """Return the forces of a converged field, (atoms, 3) eV/Å."""
-    gradient = field.nuc_grad_method()
-    gradient.grid_response = True  # the grid moves with the atoms: the forces add up to zero
-    return -gradient.kernel() * HARTREE / BOHR
-
-
-def label(positions: np.ndarray, **basis) -> dict[str, np.ndarray]:
-    """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units.
-
-    `basis` goes to `converged`.
-    """
-    parts = [converged(water(molecule), **basis) for molecule in positions.reshape(-1, 3, 3)]
-    start = time.process_time()
-    guess = block_diag(*[part.make_rdm1() for part in parts])
-    field = converged(water(positions), guess if len(parts) > 1 else None, **basis)
-    seconds = time.process_time() - start
-    fitted, fitted_parts = fit_coefficients(field), np.concatenate([fit_coefficients(p) for p in parts])
-    functions = field.with_df.auxmol
-    return {
-        "positions": positions,
-        "energy": np.array(field.e_tot * HARTREE),
-        "monomer_energies": np.array([part.e_tot * HARTREE for part in parts]),
-        "forces": forces(field),
-        "dipole": field.dip_moment(unit="AU", verbose=0) * BOHR,
-        "coefficients": to_e3nn(functions, fitted).reshape(len(parts), -1),
-        "monomer_coefficients": to_e3nn(functions, fitted_parts).reshape(len(parts), -1),
-        "seconds": np.array(seconds),
-        **{key: np.array(x) for key, x in differences(field, parts, fitted, fitted_parts).items()},
-    }
+def compute(positions: np.ndarray) -> dict[str, np.ndarray]:
+    """Label a cluster, or say that its field does not settle."""
+    try:
+        return label(positions)
+    except RuntimeError as error:
+        print(error, flush=True)
+        return {"positions": positions}
 
 
 def stack(clusters: list[Cluster], labels: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -240,28 +145,45 @@ def stack(clusters: list[Cluster], labels: list[dict[str, np.ndarray]]) -> dict[
     return arrays
 
 
-def main(raw: Path, output: Path) -> None:
-    """Compute what is missing, then gather all."""
-    torch.set_default_dtype(torch.float64)
-    raw.mkdir(parents=True, exist_ok=True)
-    if not (raw / "frames.npy").exists():
-        simulate(raw)
-    frames, clusters = np.load(raw / "frames.npy"), catalogue()
-    paths = [raw / f"{c.split}_{c.frame}_{c.centre}_{c.molecules}.npz" for c in clusters]
-    for n, (cluster, path) in enumerate(zip(clusters, paths, strict=True), start=1):
-        with claim(path) as mine:
-            if not mine:
-                continue
-            found = label(cut(frames[cluster.frame], cluster.centre, cluster.molecules))
-            write_npz(path, found)
-        seconds, error = float(found["seconds"]), float(found["fit_error"])
-        print(f"{n} of {len(clusters)}: {path.stem}, fit error {error:.2f} %, {seconds:.1f} s", flush=True)
-    if not all(path.exists() for path in paths):
-        return  # another process has the rest in hand, and will gather all
-    labels = [dict(np.load(path, allow_pickle=False)) for path in paths]
-    write_npz(output, stack(clusters, labels))
+def gather(folder: Path, raw: Path, output: Path) -> None:
+    """Write the dataset of all clusters that are labelled."""
+    unpack(folder, raw)
+    found = {}
+    for cluster in catalogue(read_frames(folder, raw)):
+        path = raw / f"{file_name(cluster)}.npz"
+        if path.exists() and "energy" in (arrays := dict(np.load(path))):
+            found[cluster] = arrays
+    write_npz(output, stack(list(found), list(found.values())))
     report(output)
 
 
+def compute_missing(folder: Path, raw: Path) -> None:
+    """Label what is missing; store what is done now and then, and at the end."""
+    frames, saved = read_frames(folder, raw), time.time()
+    clusters = catalogue(frames)
+    unpack(folder, raw)
+    for n, cluster in enumerate(clusters, start=1):
+        path = raw / f"{file_name(cluster)}.npz"
+        with claim(path) as missing:
+            if not missing:
+                continue
+            start = time.process_time()
+            write_npz(path, compute(cut(frames[cluster.frame], cluster.centre, cluster.molecules)))
+        seconds = time.process_time() - start
+        print(f"{n} of {len(clusters)}: {path.stem}, {seconds:.0f} s", flush=True)
+        if time.time() > saved + SAVE_EVERY:
+            pack(folder, raw, clusters)
+            saved = time.time()
+    pack(folder, raw, clusters)
+
+
 if __name__ == "__main__":
-    main(*command_line(__doc__, raw=RAW, output=OUTPUT))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gather", action="store_true", help="make the dataset of what is labelled")
+    torch.set_default_dtype(torch.float64)
+    FOLDER.mkdir(exist_ok=True)
+    RAW.mkdir(parents=True, exist_ok=True)
+    if parser.parse_args().gather:
+        gather(FOLDER, RAW, OUTPUT)
+    else:
+        compute_missing(FOLDER, RAW)

@@ -10,6 +10,7 @@ from e3nn import o3
 from tutorial_utils import symmetry
 from tutorial_utils.conventions import BOHR, HARTREE
 from tutorial_utils.densities import WATER, Basis, Density, baselines, cube, error, molecules
+from tutorial_utils.densities.basis import JFIT
 from tutorial_utils.densities.density import boys
 
 pytest.importorskip("pyscf")
@@ -35,7 +36,7 @@ def dimer(rng) -> Atoms:
 @pytest.fixture
 def density(dimer, rng) -> Density:
     """No physical density: every degree is as large as any other."""
-    return Density(dimer, torch.tensor(rng.normal(size=204)))
+    return Density(dimer, torch.tensor(rng.normal(size=210)))
 
 
 @pytest.fixture
@@ -60,9 +61,10 @@ def test_the_basis_is_that_of_pyscf() -> None:
 
 
 def test_the_irreps_are_those_of_the_published_models() -> None:
-    assert WATER.irreps("O") == o3.Irreps("12x0e+5x1o+4x2e+2x3o+1x4e")
-    assert WATER.irreps("H") == o3.Irreps("5x0e+2x1o+1x2e")
-    assert WATER.slices([1, 8, 1]) == [slice(0, 16), slice(16, 86), slice(86, 102)]
+    assert JFIT.irreps("O") == o3.Irreps("12x0e+5x1o+4x2e+2x3o+1x4e")
+    assert WATER.irreps("O") == o3.Irreps("12x0e+6x1o+4x2e+2x3o+1x4e")  # one p more
+    assert WATER.irreps("H") == JFIT.irreps("H") == o3.Irreps("5x0e+2x1o+1x2e")
+    assert WATER.slices([1, 8, 1]) == [slice(0, 16), slice(16, 89), slice(89, 105)]
 
 
 def test_contracted_functions_are_refused() -> None:
@@ -72,7 +74,7 @@ def test_contracted_functions_are_refused() -> None:
 
 
 def test_functions_are_normalised(dimer) -> None:
-    assert fitting.metrics(dimer).overlap.diag().numpy() == pytest.approx(np.ones(204), abs=1e-12)
+    assert fitting.metrics(dimer).overlap.diag().numpy() == pytest.approx(np.ones(210), abs=1e-12)
 
 
 # --- values ---
@@ -92,7 +94,7 @@ def test_pyscf_order_taken_for_ours_would_be_noticed(density, points, pyscf_orde
 
 
 def test_many_densities_and_many_blocks_of_points(density, points, rng, monkeypatch) -> None:
-    several = density.with_coefficients(torch.tensor(rng.normal(size=(3, 2, 204))))
+    several = density.with_coefficients(torch.tensor(rng.normal(size=(3, 2, 210))))
     whole = several.evaluate(points)
     assert whole.shape == (3, 2, 40)
     assert torch.allclose(whole[1, 1], density.with_coefficients(several.coefficients[1, 1]).evaluate(points))
@@ -101,7 +103,7 @@ def test_many_densities_and_many_blocks_of_points(density, points, rng, monkeypa
 
 
 def test_values_can_be_differentiated(points, rng) -> None:
-    oxygen = Density(Atoms("O"), torch.tensor(rng.normal(size=70)))
+    oxygen = Density(Atoms("O"), torch.tensor(rng.normal(size=73)))
 
     def values(c, x):
         return oxygen.with_coefficients(c).evaluate(x)
@@ -168,18 +170,18 @@ def test_electrons_are_put_right_by_the_least_change(density, rng) -> None:
     assert (density.dipole() - density.dipole((1, 2, 3))).norm() > 1
     assert torch.allclose(right.dipole(), right.dipole((1, 2, 3)), atol=1e-8)
     least = right.coefficients - density.coefficients
-    other = torch.tensor(rng.normal(size=204))
+    other = torch.tensor(rng.normal(size=210))
     other = other - least * (other @ found.charges) / (least @ found.charges)  # adds no electrons
     assert abs(least @ found.coulomb @ other) < 1e-8  # J-orthogonal to all such changes
 
 
 def test_the_error_is_a_share_of_the_electrons(density) -> None:
     """Moving all charge far away costs the integrals of both: 200 % where each holds 20 electrons."""
-    c = torch.zeros(204)
+    c = torch.zeros(210)
     c[11] = 1
     one = density.with_coefficients(c / density.with_coefficients(c).electrons())
     grid = fitting.becke_grid(density.atoms, 4)
-    assert error(one, density.with_coefficients(torch.zeros(204)), grid).item() == pytest.approx(5, rel=1e-3)
+    assert error(one, density.with_coefficients(torch.zeros(210)), grid).item() == pytest.approx(5, rel=1e-3)
     with pytest.raises(ValueError, match="different structures"):
         error(one, one.rotated(torch.diag(torch.tensor([1.0, -1, -1]))), grid)
 
@@ -264,17 +266,17 @@ def test_bad_input_is_named(dimer, points) -> None:
     with pytest.raises(ValueError, match="no basis functions for C, only for H, O"):
         Density(Atoms("C"), torch.zeros(10))
     with pytest.raises(ValueError, match="O 0 and H 2 are at one place"):
-        Density(Atoms("OHH", [[0, 0, 0], [0, 0, 1], [0, 0, 0]]), torch.zeros(102))
+        Density(Atoms("OHH", [[0, 0, 0], [0, 0, 1], [0, 0, 0]]), torch.zeros(105))
     with pytest.raises(ValueError, match="periodic"):
         Density(Atoms("H", cell=[5, 5, 5], pbc=True), torch.zeros(16))
     with pytest.raises(ValueError, match="no atoms"):
         Density(Atoms(), torch.zeros(0))
-    with pytest.raises(ValueError, match=r"expected \(\.\.\., 204\)"):
-        Density(dimer, torch.zeros(102))
+    with pytest.raises(ValueError, match=r"expected \(\.\.\., 210\)"):
+        Density(dimer, torch.zeros(105))
     with pytest.raises(ValueError, match="points"):
-        Density(dimer, torch.zeros(204)).evaluate(points[0])
+        Density(dimer, torch.zeros(210)).evaluate(points[0])
     with pytest.raises(ValueError, match="R: expected orthogonal"):
-        Density(dimer, torch.zeros(204)).rotated(2 * torch.eye(3))
+        Density(dimer, torch.zeros(210)).rotated(2 * torch.eye(3))
     with pytest.raises(ValueError, match="spacing"):
         cube.box(dimer, spacing=0)
 

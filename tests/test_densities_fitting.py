@@ -62,7 +62,7 @@ def test_the_fit_is_the_nearest_in_the_coulomb_metric(dimer, field, fitted, rng)
     lower = np.tril_indices(len(density))
     b = matrix @ (packed @ (2 * density - np.diag(np.diag(density)))[lower])
     slope = found.coulomb @ fitted.coefficients - torch.tensor(fitting.to_e3nn(functions, b))
-    change = torch.tensor(rng.normal(size=204))
+    change = torch.tensor(rng.normal(size=210))
     change -= found.charges * (change @ found.charges) / (found.charges @ found.charges)
     assert abs(slope @ change) < 1e-5
     assert slope.norm() > 1e-4  # without the electrons to keep it would be zero
@@ -117,9 +117,9 @@ def test_monomers_lack_the_polarisation(dimer, fitted, apart) -> None:
 
 
 def test_molecules_can_be_isolated_in_another_basis(dimer) -> None:
-    """Diffuse functions, which are missing in the usual basis, change the sum of the dipoles."""
-    found = monomers.isolated(dimer, basis="aug-pc-1")
-    waves = [fitting.converged(dimer[part], basis="aug-pc-1") for part in ([0, 1, 2], [3, 4, 5])]
+    """Without diffuse functions the sum of the dipoles is another one."""
+    found = monomers.isolated(dimer, basis="def2-svp")
+    waves = [fitting.converged(dimer[part], basis="def2-svp") for part in ([0, 1, 2], [3, 4, 5])]
     wanted = sum(wave.dip_moment(unit="Debye", verbose=0) for wave in waves)
     assert found.dipole().numpy() / DEBYE == pytest.approx(wanted, abs=0.2)
     assert (found.dipole() - monomers.isolated(dimer).dipole()).norm() / DEBYE > 0.1
@@ -128,7 +128,7 @@ def test_molecules_can_be_isolated_in_another_basis(dimer) -> None:
 def test_one_diagonalisation_gives_the_energy(dimer, field, fitted, apart) -> None:
     target = field.e_tot * HARTREE
     exact, sum_of_parts = ((energy.one_step(d).energy - target) * KCAL / 2 for d in (fitted, apart))
-    assert 0 < exact < 0.001  # kcal/mol a molecule: above, as the variational principle asks
+    assert 0 < exact < 0.01  # kcal/mol a molecule: above, as the variational principle asks
     assert 0.05 < sum_of_parts < 3
 
 
@@ -166,7 +166,7 @@ def test_other_elements_come_with_their_own_functions() -> None:
 def test_ions_and_heavy_atoms_are_computed_as_what_they_are():
     ion = Atoms("Mg")
     ion.set_initial_charges([2.0])
-    reference = gto.M(atom="Mg 0 0 0", basis="def2-svp", charge=2, verbose=0)
+    reference = gto.M(atom="Mg 0 0 0", basis="aug-pc-1", charge=2, verbose=0)
     field = fitting.converged(ion)
     energy = dft.RKS(reference, xc="pbe").density_fit(auxbasis="unc-def2-universal-jfit").run().e_tot
     assert field.mol.nelectron == 10

@@ -112,11 +112,11 @@ def test_changes_are_of_order_one_after_standardising(rng) -> None:
     model = small()
     atoms = [dimer() for _ in range(50)]
     sizes = torch.cat(
-        [torch.full((mul * ir.dim,), 3.0**-ir.l) for mul, ir in Density(dimer(), torch.zeros(204)).irreps]
+        [torch.full((mul * ir.dim,), 3.0**-ir.l) for mul, ir in Density(dimer(), torch.zeros(210)).irreps]
     )
-    densities = [Density(a, 1 + sizes * torch.tensor(rng.normal(size=204))) for a in atoms]
+    densities = [Density(a, 1 + sizes * torch.tensor(rng.normal(size=210))) for a in atoms]
     model.standardise(densities)
-    c = torch.stack([d.coefficients for d in densities])[:, :70]  # the first oxygens
+    c = torch.stack([d.coefficients for d in densities])[:, :73]  # the first oxygens
     oxygen = list(WATER.exponents).index("O")
     y = torch.linalg.solve(model.change[oxygen].T, (c - model.constant[oxygen]).T).T
     for (_, ir), s in zip(model.irreps_out, model.irreps_out.slices(), strict=True):
@@ -143,8 +143,8 @@ def test_far_molecules_are_as_if_alone() -> None:
     model, near, far = small(), dimer(), dimer()
     far.positions[3:] += 20.0
     alone = network.density_of(model, near[:3]).coefficients
-    torch.testing.assert_close(network.density_of(model, far).coefficients[:102], alone)
-    assert not torch.allclose(network.density_of(model, near).coefficients[:102], alone, atol=1e-3)
+    torch.testing.assert_close(network.density_of(model, far).coefficients[:105], alone)
+    assert not torch.allclose(network.density_of(model, near).coefficients[:105], alone, atol=1e-3)
 
 
 # --- losses ---
@@ -154,7 +154,7 @@ def test_far_molecules_are_as_if_alone() -> None:
 def test_metric_errors_are_those_of_each_cluster_alone(rng, with_metric: bool) -> None:
     model = small()
     targets = [
-        Density(a, torch.tensor(rng.normal(size=n))) for a, n in ((dimer(), 204), (molecule("H2O"), 102))
+        Density(a, torch.tensor(rng.normal(size=n))) for a, n in ((dimer(), 210), (molecule("H2O"), 105))
     ]
     metrics = [torch.diag(torch.tensor(rng.uniform(1, 2, size=len(t.coefficients)))) for t in targets]
     batch = graphs.batch(

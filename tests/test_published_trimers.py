@@ -13,7 +13,8 @@ from tutorial_utils import datasets
 from tutorial_utils.conventions import BOHR
 from tutorial_utils.datasets import loading
 from tutorial_utils.datasets.published_pickle import read_tensors
-from tutorial_utils.densities import WATER, published
+from tutorial_utils.densities import published
+from tutorial_utils.densities.basis import JFIT
 
 
 def rows(rng) -> list[dict]:
@@ -22,8 +23,8 @@ def rows(rng) -> list[dict]:
     for _ in range(2):
         exponents, norms = np.zeros((3, 70)), np.zeros((3, 70))
         for atom, symbol in enumerate("OHH"):
-            for l, block in enumerate(WATER.irreps("O").slices()):
-                a = np.repeat(WATER.exponents[symbol].get(l, ()), 2 * l + 1)
+            for l, block in enumerate(JFIT.irreps("O").slices()):
+                a = np.repeat(JFIT.exponents[symbol].get(l, ()), 2 * l + 1)
                 exponents[atom, block.start : block.start + len(a)] = a
                 norms[atom, block.start : block.start + len(a)] = rng.uniform(0.5, 2, len(a))
         found.append(
@@ -115,7 +116,7 @@ def test_values_in_space_are_those_of_the_published_convention(tmp_path: Path, r
         for atom in range(3):
             r = (points - row["pos"][atom]) / BOHR
             Y = sph.multipoles(r, 4, reorder_dipole=False)  # solid harmonics, (2l+1, points)
-            for (_, ir), block in zip(WATER.irreps("O"), WATER.irreps("O").slices(), strict=True):
+            for (_, ir), block in zip(JFIT.irreps("O"), JFIT.irreps("O").slices(), strict=True):
                 c, norm, a = (
                     row[name][atom, block].reshape(-1, ir.dim)
                     for name in ("coefficients", "norms", "exponents")

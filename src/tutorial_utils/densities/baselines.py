@@ -57,8 +57,8 @@ class FrameKernel:
 
     Attributes:
         features: (samples, features) | what the frames see.
-        weights: (samples, 102) | of the kernel functions.
-        mean: (102,) | coefficients of the average molecule in its frame.
+        weights: (samples, 105) | of the kernel functions.
+        mean: (105,) | coefficients of the average molecule in its frame.
         scale: length in the space of features over which coefficients change.
     """
 

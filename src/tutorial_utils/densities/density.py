@@ -188,9 +188,15 @@ def check_cluster(atoms: Atoms) -> None:
 
 
 def error(density: Density, reference: Density, grid: Grid) -> Float[Tensor, "..."]:
-    """Return ε = ∫ |ρ - ρ_ref| / N_e, in %; N_e are the `electrons` of the structure."""
-    difference = (density - reference).evaluate(grid.points).abs() @ grid.weights
-    return 100 * difference / electrons(reference.atoms)
+    """Return ε = ∫ |ρ - ρ_ref| / N_e, in %; N_e are the `electrons` of the structure.
+
+    The two may be written in different functions.
+    """
+    if density.basis == reference.basis:
+        values = (density - reference).evaluate(grid.points)
+    else:
+        values = density.evaluate(grid.points) - reference.evaluate(grid.points)
+    return 100 * values.abs() @ grid.weights / electrons(reference.atoms)
 
 
 def electrons(atoms: Atoms) -> float:

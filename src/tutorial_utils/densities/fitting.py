@@ -32,16 +32,25 @@ with extra("dft"):
     from pyscf.lib import pack_tril
     from pyscf.lib.exceptions import BasisNotFoundError
 
-XC, ORBITALS, FITTING_BASIS = "pbe", "def2-svp", "unc-def2-universal-jfit"
+XC, ORBITALS, HEAVY_ORBITALS = "pbe", "aug-pc-1", "def2-svp"
 LAST_WITHOUT_CORE = 36  # Kr: from Rb on, the orbitals come with a potential in place of the inner shells
 GRID = 2  # grid noise of the fitted coefficients under rotation: 1e-6
+
+
+def shells(basis: Basis, symbol: str) -> list:
+    """Return the functions of an element as PySCF writes them."""
+    return [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
+
+
+UNIVERSAL = "unc-def2-universal-jfit"  # functions of the density of any element
+FITTING_BASIS = {"default": UNIVERSAL, "O": shells(WATER, "O")}
 
 
 def mean_field(
     atoms: Atoms,
     *,
     ghosts: Collection[int] = (),
-    basis: str = ORBITALS,
+    basis: str | None = None,
     fitting_basis: str | dict = FITTING_BASIS,
 ) -> dft.rks.RKS:
     """Return PySCF's Kohn-Sham calculation of a molecule or cluster, not yet run.
@@ -52,7 +61,8 @@ def mean_field(
     Args:
         atoms: positions in Å.
         ghosts: numbers of atoms that lend their functions, but have no nucleus and no electrons.
-        basis: name of the orbitals' basis, as PySCF knows it.
+        basis: name of the orbitals' basis, as PySCF knows it; None: aug-pc-1, which has diffuse functions, or
+            def2-SVP where an element is heavier than krypton.
         fitting_basis: functions of the density: a name, or {element: shells} as PySCF writes them.
 
     Raises:
@@ -70,6 +80,8 @@ def mean_field(
         raise ValueError(f"atoms: {electrons} electrons do not fill closed shells; expected an even number")
     labels = [f"ghost-{s}" if n in ghosts else s for n, s in enumerate(atoms.symbols)]
     geometry = list(zip(labels, atoms.positions, strict=True))
+    if basis is None:
+        basis = ORBITALS if atoms.numbers.max() <= LAST_WITHOUT_CORE else HEAVY_ORBITALS
     cores = {s: basis for s, z in zip(atoms.symbols, atoms.numbers, strict=True) if z > LAST_WITHOUT_CORE}
     try:
         molecule = gto.M(
@@ -87,7 +99,7 @@ def converged(
     guess: np.ndarray | None = None,
     *,
     ghosts: Collection[int] = (),
-    basis: str = ORBITALS,
+    basis: str | None = None,
     fitting_basis: str | dict = FITTING_BASIS,
 ) -> dft.rks.RKS:
     """Return the converged calculation of a molecule or cluster.
@@ -239,11 +251,6 @@ def pyscf_functions(atoms: Atoms, basis: Basis = WATER) -> gto.Mole:
     table = {symbol: shells(basis, symbol) for symbol in set(atoms.symbols)}
     geometry = list(zip(atoms.symbols, atoms.positions / BOHR, strict=True))
     return gto.M(atom=geometry, unit="Bohr", basis=table, verbose=0, spin=None)
-
-
-def shells(basis: Basis, symbol: str) -> list:
-    """Return the functions of an element as PySCF writes them."""
-    return [[l, [a, 1.0]] for l, exponents in basis.shells(symbol).items() for a in exponents]
 
 
 def becke_grid(atoms: Atoms, level: int = 1) -> Grid:

@@ -1,8 +1,8 @@
 """The densities of 80 water trimers that https://doi.org/10.1088/2632-2153/acb314 learned from.
 
-Same functions as here, other conventions: a published function is norm · C_lm(r) · exp(-a r²), with Racah's
-harmonics C_lm = √(4π/(2l+1)) rˡ Y_lm in the order m = -l … l about the axis z. Other theory, too: a hybrid
-functional in a larger basis, so that a network trained on one set is not right about the other.
+In the functions `basis.JFIT`, and in other conventions: a published function is norm · C_lm(r) · exp(-a r²),
+with Racah's harmonics C_lm = √(4π/(2l+1)) rˡ Y_lm in the order m = -l … l about the axis z. Other theory,
+too: a hybrid functional in a larger basis, so that a network trained on one set is not right about the other.
 """
 
 from pathlib import Path
@@ -17,11 +17,11 @@ from torch import Tensor
 from tutorial_utils import datasets
 from tutorial_utils.conventions import quantum_chemistry_to_e3nn
 from tutorial_utils.datasets.loading import read_file
-from tutorial_utils.densities.basis import WATER, norms
+from tutorial_utils.densities.basis import JFIT, norms
 from tutorial_utils.densities.density import Density
 
 NAME = "water_density_published"
-PADDED = WATER.irreps("O")  # hydrogen uses the first functions of each degree, the rest is zero
+PADDED = JFIT.irreps("O")  # hydrogen uses the first functions of each degree, the rest is zero
 FIELDS = ("coefficients", "exponents", "norms")  # (clusters, atoms, 70)
 
 
@@ -48,7 +48,7 @@ def trimers(path: str | Path | None = None) -> list[Density]:
         structures, arrays = dataset.structures, dataset.arrays
     tables = [torch.tensor(_checked(arrays, name, structures)) for name in FIELDS]
     rows = zip(structures, *tables, strict=True)
-    return [Density(atoms, to_course(c, a, norm)[norm != 0]) for atoms, c, a, norm in rows]
+    return [Density(atoms, to_course(c, a, norm)[norm != 0], JFIT) for atoms, c, a, norm in rows]
 
 
 def _checked(arrays: dict[str, np.ndarray], name: str, structures: list[Atoms]) -> np.ndarray:

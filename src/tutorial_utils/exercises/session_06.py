@@ -105,7 +105,7 @@ def _irreps(symbol: str) -> o3.Irreps:
 
     from tutorial_utils.densities import fitting
 
-    atom = gto.M(atom=symbol, basis=fitting.FITTING_BASIS, spin=None, verbose=0)
+    atom = gto.M(atom=symbol, basis=fitting.UNIVERSAL, spin=None, verbose=0)
     return fitting.read_basis(atom).irreps(symbol)
 
 

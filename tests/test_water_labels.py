@@ -1,4 +1,4 @@
-"""Water clusters for the transfer question: none twice, no frame in two splits, what is stored comes back."""
+"""Labels of water clusters: none twice, no frame in two splits, what is stored comes back."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 from ase.build import molecule
 
 pytest.importorskip("pyscf")
-import water_transfer
-from water import cut, nearest
+import water
+from water_labels import cut, nearest
 
 from tutorial_utils.conventions import BOHR
 from tutorial_utils.densities.fitting import mean_field
@@ -16,21 +16,21 @@ from tutorial_utils.densities.fitting import mean_field
 
 @pytest.fixture(scope="module")
 def frames() -> np.ndarray:
-    with np.load(water_transfer.FOLDER / "frames.npz") as stored:
+    with np.load(water.FOLDER / "frames.npz") as stored:
         return stored["positions"]
 
 
 def test_the_catalogue_holds_what_was_ordered(frames: np.ndarray) -> None:
-    clusters = water_transfer.catalogue(frames)
-    for split, counts in water_transfer.COUNTS.items():
+    clusters = water.catalogue(frames)
+    for split, counts in water.COUNTS.items():
         for molecules, count in counts.items():
             assert sum((c.split, c.molecules) == (split, molecules) for c in clusters) == count
-    used = {split: {c.frame for c in clusters if c.split == split} for split in water_transfer.COUNTS}
+    used = {split: {c.frame for c in clusters if c.split == split} for split in water.COUNTS}
     assert max(used["train"]) < min(used["valid"]) <= max(used["valid"]) < min(used["test"])
 
 
 def test_no_cluster_is_there_twice(frames: np.ndarray) -> None:
-    clusters = water_transfer.catalogue(frames)
+    clusters = water.catalogue(frames)
     members = {
         (c.frame, frozenset(nearest(frames[c.frame], c.centre, c.molecules).tolist())) for c in clusters
     }
@@ -38,32 +38,32 @@ def test_no_cluster_is_there_twice(frames: np.ndarray) -> None:
 
 
 def test_a_larger_count_changes_no_cluster(frames: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = set(water_transfer.catalogue(frames))
-    more = {split: {n: c + 3 for n, c in counts.items()} for split, counts in water_transfer.COUNTS.items()}
-    monkeypatch.setattr(water_transfer, "COUNTS", more)
-    assert before < set(water_transfer.catalogue(frames))
+    before = set(water.catalogue(frames))
+    more = {split: {n: c + 3 for n, c in counts.items()} for split, counts in water.COUNTS.items()}
+    monkeypatch.setattr(water, "COUNTS", more)
+    assert before < set(water.catalogue(frames))
 
 
 def test_labels_are_packed_and_unpacked(tmp_path: Path, frames: np.ndarray) -> None:
-    clusters = water_transfer.catalogue(frames)[:2]
+    clusters = water.catalogue(frames)[:2]
     raw, folder, again = tmp_path / "raw", tmp_path / "folder", tmp_path / "again"
     for path in (raw, folder, again):
         path.mkdir()
     first = clusters[0]
-    found = water_transfer.compute(cut(frames[first.frame], first.centre, first.molecules))
-    assert found["coefficients"].shape == (1, 105)  # one p of the oxygen more than in water.py
-    np.savez(raw / f"{water_transfer.file_name(first)}.npz", **found)
-    water_transfer.pack(folder, raw, clusters)
-    water_transfer.unpack(folder, again)
-    assert [path.stem for path in again.iterdir()] == [water_transfer.file_name(first)]
-    with np.load(again / f"{water_transfer.file_name(first)}.npz") as stored:
+    found = water.compute(cut(frames[first.frame], first.centre, first.molecules))
+    assert found["coefficients"].shape == (1, 105)
+    np.savez(raw / f"{water.file_name(first)}.npz", **found)
+    water.pack(folder, raw, clusters)
+    water.unpack(folder, again)
+    assert [path.stem for path in again.iterdir()] == [water.file_name(first)]
+    with np.load(again / f"{water.file_name(first)}.npz") as stored:
         assert set(stored) == set(found)
         assert float(stored["energy"]) == float(found["energy"])
         assert stored["coefficients"] == pytest.approx(found["coefficients"], rel=1e-6, abs=1e-7)
 
 
 def test_a_molecule_is_polarised_as_much_as_in_a_large_basis() -> None:
-    bases = water_transfer.BASIS, {"basis": "aug-cc-pvtz"}
+    bases = {}, {"basis": "aug-cc-pvtz"}
     ours, large = (polarizability(molecule("H2O"), basis) for basis in bases)
     assert ours == pytest.approx(large, rel=0.05)
 
