@@ -6,7 +6,8 @@ src/tutorial_utils/datasets/bundled/density_network.json (dataset `density_netwo
     OMP_NUM_THREADS=1 python reference_data/density_network.py --trimers water_trimers.pkl
 
 It saves as it goes, weights and rows of a training in reference_data/raw/density_network: stopped and
-started again it continues, and any number of processes may share the work. They take a GPU where there is one.
+started again it continues, and any number of processes may share the work. They take a GPU where there is
+one.
 Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
 
 A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.

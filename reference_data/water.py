@@ -39,7 +39,7 @@ RAW = Path(__file__).parent / "raw/water"
 FRAMES = {"train": range(12), "valid": range(12, 15), "test": range(15, 20)}
 # split: {molecules in a cluster: clusters}
 COUNTS = {
-    "test": {1: 10, 2: 12, 3: 10, 4: 8, 6: 5, 8: 5, 12: 4, 20: 2},
+    "test": {1: 10, 2: 12, 3: 10, 4: 8, 6: 5, 8: 5, 12: 4, 20: 6},
     "train": {1: 72, 2: 90, 3: 24, 4: 18, 6: 8, 8: 6},
     "valid": {1: 5, 2: 8, 3: 4, 4: 4, 6: 2, 8: 1},
 }
@@ -131,9 +131,8 @@ def stack(clusters: list[Cluster], labels: list[dict[str, np.ndarray]]) -> dict[
         arrays[key] = np.array([getattr(cluster, key) for cluster in clusters], dtype=np.uint8)
     for key in ("energy", "dipole", "seconds", "fit_error", "interaction", "interaction_fit_error"):
         arrays[key] = np.array([found[key] for found in labels], dtype=float if key == "energy" else "f4")
-    for key in ("monomer_energies", "coefficients", "monomer_coefficients", "forces"):
-        rows = 3 * largest if key == "forces" else largest
-        padded = np.zeros((len(labels), rows, *labels[0][key].shape[1:]), dtype=np.float32)
+    for key in ("monomer_energies", "coefficients", "monomer_coefficients"):
+        padded = np.zeros((len(labels), largest, *labels[0][key].shape[1:]), dtype=np.float32)
         if key == "monomer_energies":
             padded = padded.astype(float)
         for row, found in zip(padded, labels, strict=True):

@@ -138,15 +138,8 @@ def differences(field, parts: list, fitted: np.ndarray, fitted_parts: np.ndarray
     return dict(zip(names, 100 * sums / field.mol.nelectron, strict=True))
 
 
-def forces(field) -> np.ndarray:
-    """Return the forces of a converged field, (atoms, 3) eV/Å."""
-    gradient = field.nuc_grad_method()
-    gradient.grid_response = True  # the grid moves with the atoms: the forces add up to zero
-    return -gradient.kernel() * HARTREE / BOHR
-
-
 def label(positions: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute everything of one cluster: eV, eV/Å, e·Å, %, seconds; coefficients in atomic units."""
+    """Compute everything of one cluster: eV, e·Å, %, seconds; coefficients in atomic units."""
     parts = [converged(water(molecule)) for molecule in positions.reshape(-1, 3, 3)]
     start = time.process_time()
     guess = block_diag(*[part.make_rdm1() for part in parts])
@@ -163,7 +156,6 @@ def label(positions: np.ndarray) -> dict[str, np.ndarray]:
         "positions": positions,
         "energy": np.array(field.e_tot * HARTREE),
         "monomer_energies": np.array([part.e_tot * HARTREE for part in parts]),
-        "forces": forces(field),
         "dipole": field.dip_moment(unit="AU", verbose=0) * BOHR,
         "coefficients": to_e3nn(functions, fitted).reshape(len(parts), -1),
         "monomer_coefficients": to_e3nn(functions, fitted_parts).reshape(len(parts), -1),
