@@ -63,7 +63,8 @@ def mean_field(
         ghosts: numbers of atoms that lend their functions, but have no nucleus and no electrons.
         basis: name of the orbitals' basis, as PySCF knows it; None: aug-pc-1, which has diffuse functions, or
             def2-SVP where an element is heavier than krypton.
-        fitting_basis: functions of the density: a name, or {element: shells} as PySCF writes them.
+        fitting_basis: functions of the density: a name, or {element: shells} as PySCF writes them, with
+            "default" for elements that are not named.
 
     Raises:
         ValueError: for a periodic structure, two atoms at one place, an odd number of electrons, magnetic
@@ -89,6 +90,11 @@ def mean_field(
         )
     except BasisNotFoundError as reason:
         raise ValueError(f"atoms: PySCF's {basis} has no functions for {atoms.symbols}") from reason
+    if isinstance(fitting_basis, dict):  # ghosts lend what their element has
+        fitting_basis = {
+            label: fitting_basis.get(symbol, fitting_basis.get("default"))
+            for label, symbol in zip(labels, atoms.symbols, strict=True)
+        }
     field = dft.RKS(molecule, xc=XC).density_fit(auxbasis=fitting_basis)
     field.grids.level, field.conv_tol = GRID, 1e-9
     return field
