@@ -51,8 +51,8 @@ GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from all
 # hidden features of about 25,000 weights in all
 HIDDEN = {"l = 0": "47x0e", "l ≤ 1": "33x0e+16x1o", "l ≤ 2": "27x0e+13x1o+9x2e", "l ≤ 3": network.HIDDEN}
-SHARES = (0.25, 0.5, 1.0)  # of the training clusters
-INVARIANT, SHIPPED = "invariant network", "shipped network"
+SHARES = (0.5, 1.0)  # of the training clusters
+SHIPPED = "shipped network"
 FULL = "equivariant network"
 LOSSES = {"coefficients": None, "overlap metric": "overlap", "Coulomb metric": "coulomb"}
 SQUARED = "overlap metric, squared"
@@ -73,7 +73,7 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     for seed in SEEDS:
         found += [("network", FULL, everything, seed)]
         found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3, 8)]
-    found += [("baselines", INVARIANT, everything, 0), ("energy", "", 0, 0), (TRIMERS, SHIPPED, 0, 0)]
+    found += [("energy", "", 0, 0), (TRIMERS, SHIPPED, 0, 0)]
     for seed in SEEDS:
         found += [("losses", model, everything, seed) for model in (*LOSSES, SQUARED)]
         counts = [round(share * everything) for share in SHARES]
@@ -141,8 +141,6 @@ def build(job: Job) -> DensityNetwork:
     """Return an untrained network."""
     study, model, _, seed = job
     torch.manual_seed(seed)
-    if model == INVARIANT:
-        return DensityNetwork(irreps_hidden=network.HIDDEN, irreps_last="96x0e")
     return DensityNetwork(irreps_hidden=HIDDEN[model] if study == "learning" else network.HIDDEN)
 
 
@@ -349,7 +347,7 @@ def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
         return energies(raw)
     if study == TRIMERS:
         return trimers(job, given)
-    if study == "baselines" and name != INVARIANT:
+    if study == "baselines":
         return table(job, baseline(job))
     model, seconds = trained(job, weights(raw, job))
     size = sum(p.numel() for p in model.parameters())
