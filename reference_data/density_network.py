@@ -342,7 +342,7 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
 
 def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     """Do one job; return its rows, the processor time of training among them."""
-    study, name, _, _ = job
+    study = job[0]
     if study == "energy":
         return energies(raw)
     if study == TRIMERS:
