@@ -2,7 +2,6 @@
 
 import functools
 import http.server
-import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 BOOK = Path(__file__).parents[2] / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -58,16 +57,11 @@ class Visit:
     def watch(self) -> None:
         """Record and refuse what goes outside, record errors."""
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", self.note)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
             "response", lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )
         self.page.route("**/*", self.guard)
-
-    def note(self, error: Error) -> None:
-        """Record an error, but for plotly asking a scene that is just made what lies below the pointer."""
-        if not re.search(r"\.pick .*plotly", error.stack or "", re.S):
-            self.errors.append(str(error))
 
     def guard(self, route: Route) -> None:
         """Let through what the book itself holds."""
