@@ -58,9 +58,12 @@
         if (plot) plot.mouseListener.enabled = on;
       });
     };
+    const mine = place.held = {}; // of several in a row the last one lets go
     listen(false);
     requestAnimationFrame(function () {
-      requestAnimationFrame(function () { setTimeout(function () { listen(true); }, 100); });
+      requestAnimationFrame(function () {
+        setTimeout(function () { if (place.held === mine) listen(true); }, 100);
+      });
     });
   }
 
