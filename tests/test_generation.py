@@ -158,7 +158,7 @@ def test_what_a_moved_particle_changes_is_the_difference_of_energies():
 
 
 def test_wells_twice_as_deep_hold_a_droplet_together(lj13):
-    """Each pair counted twice: the system of the samples that papers share, whose coordinates spread by 0.68."""
+    """Each pair counted twice: the samples that papers share, whose spread is 0.68."""
     x, _ = clusters.sample(48, 500, every=50, seed=0, depth=2.0)
     assert abs(x.std() - 0.68) < 0.02
     assert abs(clusters.energy(x, depth=2.0).mean() + 43) < 2
