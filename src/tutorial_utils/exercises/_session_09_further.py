@@ -79,12 +79,16 @@ def torus(answer: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str:
             raise Wrong(
                 f"At t = {t:g} the atoms should stand at f{int(t)}; they are {error:.2f} of a cell away."
             )
-    speed = _distance(at(f0, f1, 0.5), f0)
-    direct = np.abs((f1 - f0 + 0.5) % 1 - 0.5) / 2
-    if (error := np.abs(speed - direct).max()) > 1e-9:
+    direct = np.abs((f1 - f0 + 0.5) % 1 - 0.5)
+    if (error := np.abs(_distance(at(f0, f1, 0.5), f0) - direct / 2).max()) > 1e-9:
         raise Wrong(
             f"Half-way, an atom has gone up to {error:.2f} of a cell too far. Suspect the long way round: "
             "a difference of 0.9 is a step of -0.1."
+        )
+    if (error := np.abs(_distance(at(f0, f1, 0.2), f0) - direct / 5).max()) > 1e-9:
+        raise Wrong(
+            f"At t = 0.2 an atom should have gone a fifth of its way; it is off by up to {error:.2f} of a "
+            "cell. The velocity along the line is constant: t enters once, and not squared."
         )
     if (error := _apart(at(f0, f1 + whole, 0.3), at(f0, f1, 0.3))) > 1e-9:
         raise Wrong(

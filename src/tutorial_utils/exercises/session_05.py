@@ -199,6 +199,7 @@ Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
         "For each curve: which n gives this error? Then the ratio of the two.",
         "np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1])); nan outside the points.",
     ],
+    nan=True,
 )
 def how_many_times_fewer(answer: Saving) -> str:
     """Compare with exact power laws, in other units, with roles exchanged, and beyond what was measured."""

@@ -33,6 +33,8 @@ def _methyl(turned: float) -> Float[np.ndarray, "3 3"]:
 
 _PAIRS = [
     ("a methyl group, staggered and eclipsed", _methyl(0), _methyl(60), 3),
+    # here the components of Y_3 differ, but their sum does not
+    ("a methyl group, turned by 15° and by 75°", _methyl(15), _methyl(75), 3),
     ("one lobe up, one lobe down", np.array([[0, 1.0, 0]]), np.array([[0, -1.0, 0]]), 1),
     ("two lobes along x, two along y", _AXES[[0, 3]], _AXES[[1, 4]], 2),
     ("a tetrahedron and its mirror image", _TETRAHEDRON, -_TETRAHEDRON, 3),
@@ -98,8 +100,9 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
 def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
     """The same configuration, at a distance no larger than renumbering and turning in this order gives."""
     rng = np.random.default_rng(0)
-    for _ in range(4):
-        x0, x1 = rng.normal(size=(2, 13, 3))
+    # flat clouds as well: for some of them the nearest image is a reflected one
+    for thickness in (1.0, 1.0, 0.1, 0.1, 0.1, 0.1):
+        x0, x1 = rng.normal(size=(2, 13, 3)) * [1.0, 1.0, thickness]
         x0, x1 = x0 - x0.mean(axis=0), x1 - x1.mean(axis=0)
         found = np.asarray(answer(x0.copy(), x1.copy()), dtype=float)
         if found.shape != x1.shape:
@@ -118,7 +121,8 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
         if after > alone - 1e-9:
             raise Wrong(
                 f"The way has length {after:.3f}; renumbering alone gives {alone:.3f}. "
-                "Suspect that x1 was not turned, or turned before it was renumbered."
+                "Suspect that x1 was not turned, or turned before it was renumbered, or the inverse of the "
+                "permutation or of the rotation."
             )
         if after > best + 1e-6:
             raise Wrong(
@@ -171,6 +175,12 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
         raise Wrong(
             f"A constant added to E or to log p changes nothing, but the answer becomes {found:.3g}. Suspect "
             "overflow: subtract the largest log weight before exp."
+        )
+    deep = np.where(np.arange(200) == 7, -2000.0, 0.0)
+    if not abs((found := size(deep, np.zeros(200))) - 1 / 200) < 1e-6:
+        raise Wrong(
+            f"One sample with E = -2000 among 200 is worth one sample, 0.005; got {found:.3g}. Suspect "
+            "overflow: the *largest* log weight has to be subtracted before exp."
         )
     x = rng.normal(size=20000)  # drawn from a normal density, weighted towards one half as wide
     found = size(2 * x**2, -(x**2) / 2)
