@@ -53,8 +53,9 @@ lint: venv
 types: venv
 	$(BIN)/mypy
 
+# a file stays on one worker: what its tests share is trained or compiled once
 unit: venv
-	$(BIN)/pytest tests --ignore=tests/browser -n $(WORKERS)
+	$(BIN)/pytest tests --ignore=tests/browser -n $(WORKERS) --dist loadfile
 
 nbval: venv
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=180 --nbval-kernel-startup-timeout=120 \

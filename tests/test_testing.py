@@ -90,6 +90,12 @@ FAULTS = [
         lambda: Spoilt(lambda y, graph: y + near(y, graph, lambda r: (r < CUTOFF).to(r))),
     ),
     ("weights_survive_a_file", Vectors, Unsaved),
+    ("it_keeps_its_precision_and_its_device", Vectors, lambda: Spoilt(lambda y, _: y.double())),
+    (
+        "it_keeps_its_precision_and_its_device",
+        Vectors,
+        lambda: Spoilt(lambda y, _: y + torch.ones(4).to(y.dtype)),
+    ),
 ]
 
 
@@ -157,7 +163,7 @@ def test_every_inherited_test_has_its_fault():
 
 def test_a_sound_model_passes_where_others_fail(tmp_path):
     """Also one whose forces are 1e-10 eV/Å beside an energy of 1 eV, as an untrained EGNN's may be."""
-    faint = lambda irreps: Spoilt(lambda y, _: 1e-10 * y + torch.eye(y.shape[1])[0], irreps)  # noqa: E731
+    faint = lambda irreps: Spoilt(lambda y, _: 1e-10 * y + torch.eye(y.shape[1])[0].to(y), irreps)  # noqa: E731
     for make in (sound, faint):
         for test, mixin, _ in FAULTS:
             case = Energies() if issubclass(mixin, EnergyMixin) else Vectors()
