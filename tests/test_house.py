@@ -139,6 +139,23 @@ def test_no_circle_of_rooms_or_of_modules():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b -> c -> b"]
 
 
+def test_records_of_arrays_are_compared_as_wholes():
+    """``a == b`` for two of them, or one in a set, would ask numpy whether an array is true."""
+    arrays = re.compile(r"\b(ndarray|Tensor|DataFrame)\b")
+    wrong = [
+        f"{path.stem}.{record.name}"
+        for path in MODULES
+        for record in ast.walk(tree(path))
+        if isinstance(record, ast.ClassDef)
+        for how in map(ast.unparse, record.decorator_list)
+        if "dataclass" in how and "eq=False" not in how
+        for field in record.body
+        if isinstance(field, ast.AnnAssign) and arrays.search(ast.unparse(field.annotation))
+        if "Callable" not in ast.unparse(field.annotation)
+    ]
+    assert wrong == []
+
+
 def test_no_name_of_a_package_hides_a_module_of_it():
     """``groups.characters`` would be the function, where a reader looks for the module."""
     for package in PACKAGE.rglob("__init__.py"):

@@ -135,13 +135,26 @@ def test_a_wheel_over_a_figure_scrolls_the_page(visit):
         visit.page.wait_for_function(f"window.scrollY !== {before}")
 
 
+# axe measures every element of a page, also those that it leaves out: the strokes of formulas, which have a
+# text beside them, and of drawings are set aside meanwhile
+SET_ASIDE = """document.querySelectorAll("mjx-math[aria-hidden=true], .main-svg").forEach(drawing => {
+  drawing.kept = Array.from(drawing.childNodes);
+  drawing.replaceChildren();
+})"""
+PUT_BACK = """document.querySelectorAll("mjx-math[aria-hidden=true], .main-svg").forEach(drawing => {
+  drawing.replaceChildren(...drawing.kept);
+})"""
+
+
 def barriers(page: Page) -> list[str]:
     """Return what keeps a reader from reading an opened page."""
     # Formulas and drawings are named as a whole; the colours of code are judged on the book's own pages.
     left_out = ["mjx-container", ".main-svg"] + [".highlight"] * ("/notebooks/" in page.url)
     # preload: axe would fetch the style sheets anew, from wrong addresses
     options = {"preload": False, "resultTypes": ["violations"]}
+    page.evaluate(SET_ASIDE)
     found = Axe().run(page, {"exclude": left_out}, options).response["violations"]
+    page.evaluate(PUT_BACK)
     serious = [item for item in found if item["impact"] in ("serious", "critical")]
     return [
         f"{item['id']}: {node['html'][:200]} {node['failureSummary']}"

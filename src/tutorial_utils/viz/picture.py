@@ -17,7 +17,7 @@ _SCALE = 60  # SVG units for an Å
 _FEW, _APART = 20, 0.4  # atoms; Å on the screen between the centres of two atoms that are both seen
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Field:
     """Arrows or ellipsoids of one name in all frames.
 
