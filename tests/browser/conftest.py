@@ -74,7 +74,7 @@ class Visit:
         self.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
         self.page.set_viewport_size({"width": 380, "height": 900})
         self.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-        self.page.wait_for_timeout(500)  # figures follow the width, colours fade
+        self.page.wait_for_timeout(500)  # colours fade
 
     def guard(self, route: Route) -> None:
         """Let through what the book itself holds."""
@@ -147,6 +147,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Ite
 @pytest.fixture(scope="module")
 def phone(visit: Visit) -> Visit:
     """The same page on a narrow dark screen, for the last tests of a page."""
+    unfold(visit.page)
     visit.become_a_phone_in_the_dark()
     return visit
 
