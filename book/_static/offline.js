@@ -287,9 +287,6 @@
   }
 
   window.addEventListener("load", function () {
-    document.querySelectorAll(".Quiz input:not([aria-label])").forEach(function (field) {
-      field.setAttribute("aria-label", "Your answer");
-    });
     const math = window.MathJax && MathJax.startup && MathJax.startup.promise;
     Promise.resolve(math).then(reachScrolling).then(openTarget);
   });
