@@ -53,8 +53,9 @@ lint: venv
 types: venv
 	$(BIN)/mypy
 
+# a file stays on one worker: what its tests share is trained or compiled once
 unit: venv
-	$(BIN)/pytest tests --ignore=tests/browser -n $(WORKERS)
+	$(BIN)/pytest tests --ignore=tests/browser -n $(WORKERS) --dist loadfile
 
 nbval: venv
 	$(BIN)/pytest --nbval --nbval-current-env --nbval-cell-timeout=180 --nbval-kernel-startup-timeout=120 \
@@ -65,8 +66,9 @@ book: venv
 	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
 	$(BIN)/python tools/slides.py
 
+# one more than there are cores: a browser that draws leaves its test waiting
 browser: browser-venv
-	$(BIN)/pytest tests/browser -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest tests/browser -n $$(($(WORKERS) + 1)) --dist loadgroup
 
 format: venv
 	$(BIN)/ruff check --fix-only --quiet .

@@ -55,6 +55,30 @@ def test_check_and_hint_show_and_return_nothing(capsys: pytest.CaptureFixture) -
     assert "What is twice 2?" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "nan", [float("nan"), np.float32("nan"), np.array(np.nan), torch.tensor(float("nan"))], ids=type
+)
+def test_nan_passes_no_check(nan) -> None:
+    """`error > tolerance` is false for NaN, so this judge alone would praise it."""
+    for answer in (lambda x: nan, lambda x: nan if (x > 0).all() else x):
+        found = verdict("99.1", answer)
+        assert found.kind == "wrong" and "NaN" in found.text
+
+
+def test_nan_is_named_where_a_judge_breaks_on_it_and_found_inside_answers() -> None:
+    @exercise("99.2", title="Diagonalise", hint="eigh")
+    def diagonalise(answer) -> str:
+        torch.linalg.eigvalsh(torch.as_tensor(answer["matrix"] if isinstance(answer, dict) else answer()))
+        return "Done."
+
+    nan = torch.full((3, 3), torch.nan)
+    for broken in (lambda: nan, {"matrix": nan}, {"matrix": torch.eye(3), "other": [1.0, (np.nan,)]}):
+        found = verdict("99.2", broken)
+        assert found.kind == "wrong" and "NaN" in found.text
+    for sound in (lambda: torch.eye(3), {"matrix": torch.eye(3), "other": [1, "nan", None, float("inf")]}):
+        assert verdict("99.2", sound).kind == "correct"
+
+
 # --- stubs ---
 
 

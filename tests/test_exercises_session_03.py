@@ -1,5 +1,6 @@
 """Exercises of session 3: correct answers pass, typical mistakes get the message that names them."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -167,6 +168,7 @@ def exact_zeros(graph):  # no room for noise
 # ---- 3.5: chirality
 
 
+@functools.cache
 def network(irreps, *, elements=("H", "C", "N", "O", "F"), layers=3, **options):
     torch.manual_seed(0)
     hidden = "8x0e+4x0o+8x1o+8x1e"

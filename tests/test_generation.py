@@ -139,7 +139,7 @@ def test_the_prior_lives_in_36_dimensions():
 
 
 def test_without_forces_between_particles_the_chain_samples_the_trap(monkeypatch):
-    monkeypatch.setattr(clusters, "_share", lambda x, i: x.square().sum(dim=(1, 2)) / 2)
+    monkeypatch.setattr(clusters, "_share", lambda x, i, depth: x.square().sum(dim=(1, 2)) / 2)
     x, accepted = clusters.sample(400, 60, every=30, seed=0)
     assert x.shape == (1, 400, 13, 3) and 0.3 < accepted < 1
     assert abs(x[-1].square().sum(dim=(1, 2)).mean() - 36) < 2
@@ -150,9 +150,20 @@ def test_what_a_moved_particle_changes_is_the_difference_of_energies():
     moved = x.clone()
     moved[:, 4] += 0.3
     moved = clusters.centre(moved)
-    torch.testing.assert_close(
-        clusters._share(moved, 4) - clusters._share(x, 4), clusters.energy(moved) - clusters.energy(x)
-    )
+    for depth in (1.0, 2.0):
+        torch.testing.assert_close(
+            clusters._share(moved, 4, depth) - clusters._share(x, 4, depth),
+            clusters.energy(moved, depth=depth) - clusters.energy(x, depth=depth),
+        )
+
+
+def test_wells_twice_as_deep_hold_a_droplet_together(lj13):
+    """Each pair counted twice: the samples that papers share, whose spread is 0.68."""
+    x, _ = clusters.sample(48, 500, every=50, seed=0, depth=2.0)
+    assert abs(x.std() - 0.68) < 0.02
+    assert abs(clusters.energy(x, depth=2.0).mean() + 43) < 2
+    ours = torch.cat(trials.split(lj13))
+    assert abs(ours.std() - 0.876) < 0.01 and abs(clusters.energy(ours).mean() - 0.5) < 0.3
 
 
 def test_the_bundled_samples_obey_the_virial_theorem(lj13):

@@ -103,12 +103,12 @@ def quaternions():
 # --- axioms and classes ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", THIRTY_TWO + MOLECULAR)
-def test_every_point_group_is_a_group(name):
-    make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
-    table = groups.multiplication_table(make(name))
-    assert groups.failed_axioms(table) == ()
-    np.testing.assert_array_equal(table[np.arange(len(table)), groups.inverses(table)], 0)
+def test_every_point_group_is_a_group():
+    for name in THIRTY_TWO + MOLECULAR:
+        make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
+        table = groups.multiplication_table(make(name))
+        assert groups.failed_axioms(table) == (), name
+        np.testing.assert_array_equal(table[np.arange(len(table)), groups.inverses(table)], 0, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -164,22 +164,22 @@ def test_nothing_depends_on_the_numbering():
 # --- point groups ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", THIRTY_TWO)
-def test_operations_are_orthogonal_and_recognised_in_any_orientation(name):
-    operations = groups.crystallographic(name)
-    np.testing.assert_allclose(
-        operations @ operations.swapaxes(1, 2), np.tile(np.eye(3), (len(operations), 1, 1)), atol=1e-12
-    )
-    Q = symmetry.random_rotation(np.random.default_rng(1))
-    assert groups.schoenflies(Q @ operations @ Q.T) == groups.CRYSTALLOGRAPHIC[name]
+def test_operations_are_orthogonal_and_recognised_in_any_orientation():
+    for name in THIRTY_TWO:
+        operations = groups.crystallographic(name)
+        np.testing.assert_allclose(
+            operations @ operations.swapaxes(1, 2), np.tile(np.eye(3), (len(operations), 1, 1)), atol=1e-12
+        )
+        Q = symmetry.random_rotation(np.random.default_rng(1))
+        assert groups.schoenflies(Q @ operations @ Q.T) == groups.CRYSTALLOGRAPHIC[name], name
 
 
-@pytest.mark.parametrize("name", [n for n in THIRTY_TWO if n not in ("2", "m", "2/m")])
-def test_crystals_and_molecules_have_the_same_axes(name):
-    crystal, free = groups.crystallographic(name), groups.molecular(groups.CRYSTALLOGRAPHIC[name])
-    distance = np.abs(crystal[:, None] - free).max(axis=(2, 3))
-    assert distance.shape[0] == distance.shape[1]
-    assert distance.min(axis=1).max() < 1e-12
+def test_crystals_and_molecules_have_the_same_axes():
+    for name in [n for n in THIRTY_TWO if n not in ("2", "m", "2/m")]:
+        crystal, free = groups.crystallographic(name), groups.molecular(groups.CRYSTALLOGRAPHIC[name])
+        distance = np.abs(crystal[:, None] - free).max(axis=(2, 3))
+        assert distance.shape[0] == distance.shape[1], name
+        assert distance.min(axis=1).max() < 1e-12, name
 
 
 def test_monoclinic_crystals_have_the_axis_y():
@@ -187,9 +187,9 @@ def test_monoclinic_crystals_have_the_axis_y():
         np.testing.assert_allclose(groups.crystallographic(name)[1], operation)
 
 
-@pytest.mark.parametrize("name", MOLECULAR)
-def test_molecular_groups_are_recognised(name):
-    assert groups.schoenflies(groups.molecular(name)) == name
+def test_molecular_groups_are_recognised():
+    for name in MOLECULAR:
+        assert groups.schoenflies(groups.molecular(name)) == name, name
 
 
 @pytest.mark.parametrize(
@@ -228,29 +228,29 @@ def test_rotoreflections_are_named_by_their_odd_powers():
 # --- irreps ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*THIRTY_TWO, "D5d", "Ih"])
-def test_great_orthogonality(name):
-    make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
-    table = groups.multiplication_table(make(name))
-    irreps = groups.find_irreps(table)
-    assert all(groups.is_representation(D, table) for D in irreps)
-    assert sum(D.shape[1] ** 2 for D in irreps) == len(table)
-    # all matrix elements as vectors over the group: orthonormal, once divided by sqrt(order / d)
-    elements = np.concatenate(
-        [D.reshape(len(table), -1).T * np.sqrt(D.shape[1] / len(table)) for D in irreps]
-    )
-    np.testing.assert_allclose(elements @ elements.conj().T, np.eye(len(table)), atol=1e-10)
+def test_great_orthogonality():
+    for name in [*THIRTY_TWO, "D5d", "Ih"]:
+        make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
+        table = groups.multiplication_table(make(name))
+        irreps = groups.find_irreps(table)
+        assert all(groups.is_representation(D, table) for D in irreps), name
+        assert sum(D.shape[1] ** 2 for D in irreps) == len(table), name
+        # all matrix elements as vectors over the group: orthonormal, once divided by sqrt(order / d)
+        elements = np.concatenate(
+            [D.reshape(len(table), -1).T * np.sqrt(D.shape[1] / len(table)) for D in irreps]
+        )
+        np.testing.assert_allclose(elements @ elements.conj().T, np.eye(len(table)), atol=1e-10, err_msg=name)
 
 
-@pytest.mark.parametrize("name", THIRTY_TWO + MOLECULAR)
-def test_rows_and_columns_are_orthogonal(name):
-    make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
-    table = groups.character_table(make(name))
-    assert len(set(table.irreps)) == len(set(table.class_names)) == len(table.values)
-    U = table.values * np.sqrt(table.sizes / table.order)
-    np.testing.assert_allclose(U @ U.conj().T, np.eye(len(U)), atol=1e-10)
-    np.testing.assert_allclose(U.conj().T @ U, np.eye(len(U)), atol=1e-10)
-    assert sum(d**2 for d in table.dimensions.values()) == table.order
+def test_rows_and_columns_are_orthogonal():
+    for name in THIRTY_TWO + MOLECULAR:
+        make = groups.crystallographic if name in THIRTY_TWO else groups.molecular
+        table = groups.character_table(make(name))
+        assert len(set(table.irreps)) == len(set(table.class_names)) == len(table.values), name
+        U = table.values * np.sqrt(table.sizes / table.order)
+        np.testing.assert_allclose(U @ U.conj().T, np.eye(len(U)), atol=1e-10, err_msg=name)
+        np.testing.assert_allclose(U.conj().T @ U, np.eye(len(U)), atol=1e-10, err_msg=name)
+        assert sum(d**2 for d in table.dimensions.values()) == table.order, name
 
 
 @pytest.mark.parametrize("name", PRINTED)

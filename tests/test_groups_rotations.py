@@ -26,22 +26,28 @@ def test_generators(l):
     np.testing.assert_allclose(X @ X + Y @ Y + Z @ Z, -l * (l + 1) * np.eye(2 * l + 1), atol=1e-12)
 
 
-@pytest.mark.parametrize("l", DEGREES)
-@pytest.mark.parametrize("parity", [1, -1])
-def test_wigner_D_equals_that_of_e3nn(l, parity, matrices):
-    theirs = o3.Irrep(l, parity).D_from_matrix(torch.tensor(matrices)).numpy()
-    np.testing.assert_allclose(groups.wigner_D(l, matrices, parity=parity), theirs, atol=1e-10)
+def test_wigner_D_equals_that_of_e3nn(matrices):
+    for l in DEGREES:
+        for parity in [1, -1]:
+            theirs = o3.Irrep(l, parity).D_from_matrix(torch.tensor(matrices)).numpy()
+            np.testing.assert_allclose(
+                groups.wigner_D(l, matrices, parity=parity), theirs, atol=1e-10, err_msg=str((l, parity))
+            )
 
 
 def test_degree_one_is_the_rotation_itself(matrices):
     np.testing.assert_allclose(groups.wigner_D(1, matrices), matrices, atol=1e-12)
 
 
-@pytest.mark.parametrize("l", DEGREES)
-def test_wigner_D_multiplies_as_rotations_do(l, matrices):
-    D = groups.wigner_D(l, matrices)
-    np.testing.assert_allclose(D[:-1] @ D[1:], groups.wigner_D(l, matrices[:-1] @ matrices[1:]), atol=1e-10)
-    np.testing.assert_allclose(D @ D.swapaxes(1, 2), np.tile(np.eye(2 * l + 1), (12, 1, 1)), atol=1e-10)
+def test_wigner_D_multiplies_as_rotations_do(matrices):
+    for l in DEGREES:
+        D = groups.wigner_D(l, matrices)
+        np.testing.assert_allclose(
+            D[:-1] @ D[1:], groups.wigner_D(l, matrices[:-1] @ matrices[1:]), atol=1e-10, err_msg=str(l)
+        )
+        np.testing.assert_allclose(
+            D @ D.swapaxes(1, 2), np.tile(np.eye(2 * l + 1), (12, 1, 1)), atol=1e-10, err_msg=str(l)
+        )
 
 
 def test_half_turns_and_batches():
@@ -72,18 +78,22 @@ def test_spherical_harmonics_turn_by_wigner_D(l, matrices):
     )
 
 
-@pytest.mark.parametrize(("l1", "l2", "l3"), TRIPLES)
-def test_clebsch_gordan_equals_that_of_e3nn_up_to_a_sign(l1, l2, l3):
-    ours, theirs = groups.clebsch_gordan(l1, l2, l3), o3.wigner_3j(l1, l2, l3).numpy()
-    np.testing.assert_allclose(ours * np.sign(np.vdot(ours, theirs)), theirs, atol=1e-10)
-    assert ours.ravel()[np.abs(ours.ravel()) > 1e-6][0] > 0
+def test_clebsch_gordan_equals_that_of_e3nn_up_to_a_sign():
+    for l1, l2, l3 in TRIPLES:
+        ours, theirs = groups.clebsch_gordan(l1, l2, l3), o3.wigner_3j(l1, l2, l3).numpy()
+        np.testing.assert_allclose(
+            ours * np.sign(np.vdot(ours, theirs)), theirs, atol=1e-10, err_msg=str((l1, l2, l3))
+        )
+        assert ours.ravel()[np.abs(ours.ravel()) > 1e-6][0] > 0, (l1, l2, l3)
 
 
-@pytest.mark.parametrize(("l1", "l2", "l3"), TRIPLES)
-def test_clebsch_gordan_is_the_same_for_all_observers(l1, l2, l3, matrices):
-    C = groups.clebsch_gordan(l1, l2, l3)
-    D1, D2, D3 = (groups.wigner_D(l, matrices[0]) for l in (l1, l2, l3))
-    np.testing.assert_allclose(np.einsum("abc,ia,jb,kc->ijk", C, D1, D2, D3), C, atol=1e-10)
+def test_clebsch_gordan_is_the_same_for_all_observers(matrices):
+    for l1, l2, l3 in TRIPLES:
+        C = groups.clebsch_gordan(l1, l2, l3)
+        D1, D2, D3 = (groups.wigner_D(l, matrices[0]) for l in (l1, l2, l3))
+        np.testing.assert_allclose(
+            np.einsum("abc,ia,jb,kc->ijk", C, D1, D2, D3), C, atol=1e-10, err_msg=str((l1, l2, l3))
+        )
 
 
 def test_all_couplings_of_two_degrees_are_one_orthogonal_matrix():

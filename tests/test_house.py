@@ -24,23 +24,15 @@ CODE = [
     for folder in ("src", "tools", "reference_data", "benchmarks", "tests")
     for path in (ROOT / folder).rglob("*.py")
 ]
+NAMED = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in MODULES
+}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Top first: a room may import from its own layer and from those below.
-LAYERS = (
-    {"cli", "notebook"},
-    {"exercises", "viz"},
-    {
-        "densities",
-        "phonons",
-        "molecular_dynamics",
-        "gauge",
-        "studies",
-        "scaling",
-        "generation",
-        "fields",
-        "testing",
-    },
+ABOVE = ({"cli", "notebook"}, {"exercises", "viz"})
+BELOW = (
     {"nn", "descriptors", "tensors"},
     {"training", "graphs", "groups", "symmetry", "datasets"},
     {"arguments", "conventions", "elements", "extras", "structures"},
@@ -58,6 +50,11 @@ PICKLES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "mars
 def room(path: Path) -> str:
     """Return the room of a module: the first name below tutorial_utils."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+# Between them the sessions, whatever their names.
+SESSIONS = {room(path) for path in MODULES} - set().union(*ABOVE, *BELOW, HOOKS, {"__init__"})
+LAYERS = (*ABOVE, SESSIONS, *BELOW)
 
 
 def tree(path: Path) -> ast.Module:
@@ -105,17 +102,72 @@ def test_imports_run_one_way():
     assert {name: rooms for name, rooms in wrong.items() if rooms} == {}
 
 
-def test_no_circle_within_a_layer():
-    wanted = {room(path): set() for path in MODULES}
-    for path in MODULES:
-        wanted[room(path)] |= imported_rooms(tree(path)) - {room(path)}
+def circles(wanted: dict[str, set[str]]) -> list[str]:
+    """Return what imports itself, by way of others."""
+    found, done = [], set()
 
-    def reach(name: str, seen: frozenset[str]) -> set[str]:
-        assert name not in seen, f"{name} imports itself by way of {sorted(seen)}"
-        return {name}.union(*(reach(other, seen | {name}) for other in wanted.get(name, ())))
+    def reach(name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            found.append(" -> ".join([*way[way.index(name) :], name]))
+        elif name not in done:
+            for other in wanted.get(name, ()):
+                reach(other, (*way, name))
+            done.add(name)
 
     for name in wanted:
-        reach(name, frozenset())
+        reach(name, ())
+    return found
+
+
+def imported_modules(module: ast.Module) -> set[str]:
+    """Return the modules of the package that a module imports, for types alone too."""
+    names = [
+        f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in NAMED else node.module
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    ]
+    return set(names) & NAMED.keys()
+
+
+def test_no_circle_of_rooms_or_of_modules():
+    rooms = {room(path): set() for path in MODULES}
+    for path in MODULES:
+        rooms[room(path)] |= imported_rooms(tree(path)) - {room(path)}
+    assert circles(rooms) == []
+    assert circles({name: imported_modules(tree(path)) for name, path in NAMED.items()}) == []
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b -> c -> b"]
+
+
+def test_records_of_arrays_are_compared_as_wholes():
+    """``a == b`` for two of them, or one in a set, would ask numpy whether an array is true."""
+    arrays = re.compile(r"\b(ndarray|Tensor|DataFrame)\b")
+    wrong = [
+        f"{path.stem}.{record.name}"
+        for path in MODULES
+        for record in ast.walk(tree(path))
+        if isinstance(record, ast.ClassDef)
+        for how in map(ast.unparse, record.decorator_list)
+        if "dataclass" in how and "eq=False" not in how
+        for field in record.body
+        if isinstance(field, ast.AnnAssign) and arrays.search(ast.unparse(field.annotation))
+        if "Callable" not in ast.unparse(field.annotation)
+    ]
+    assert wrong == []
+
+
+def test_no_name_of_a_package_hides_a_module_of_it():
+    """``groups.characters`` would be the function, where a reader looks for the module."""
+    for package in PACKAGE.rglob("__init__.py"):
+        modules = {path.stem for path in package.parent.glob("*.py")} - {"__init__"}
+        names = {
+            alias.asname or alias.name: node.module
+            for node in ast.walk(tree(package))
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+        here = ".".join(package.parent.relative_to(PACKAGE.parent).parts)
+        assert [name for name in modules & names.keys() if names[name] != here] == []
 
 
 def test_an_import_against_the_order_would_be_found():
@@ -190,8 +242,9 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     assert {name.removeprefix("src/") for name in tracked.split()} <= set(wheel.namelist())
 
 
-def test_the_wheel_holds_no_absolute_path_and_all_licences(wheel):
+def test_the_wheel_holds_types_all_licences_and_no_absolute_path(wheel):
     names = wheel.namelist()
+    assert "tutorial_utils/py.typed" in names  # its signatures are its users' too
     for licence in PROJECT["license-files"]:
         assert any(name.endswith(f"licenses/{licence}") for name in names)
     assert not [name for name in names if name.endswith((".pyc", ".ipynb")) or name.startswith("/")]

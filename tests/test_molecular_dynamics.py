@@ -11,7 +11,6 @@ import yaml
 from ase import Atoms, units
 from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
-from filelock import FileLock
 
 from tutorial_utils import datasets, symmetry
 from tutorial_utils.datasets.loading import read_file
@@ -31,29 +30,25 @@ def alloy(repeats, *, seed: int, a: float = 3.58, rattle: float = 0.08) -> Atoms
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
-    """A small model of two elements, trained by nequip-train for a moment; once for all test processes."""
-    folder = tmp_path_factory.getbasetemp().parent / "alloy"
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "best.ckpt").exists():
-            folder.mkdir(exist_ok=True)
-            for name, seeds in (("train", range(20)), ("valid", range(20, 24))):
-                frames = [alloy(2, seed=seed, a=3.45 + 0.02 * (seed % 10)) for seed in seeds]
-                for frame in frames:
-                    frame.calc = EMT()
-                    frame.get_forces()
-                nequip.write_frames(folder / f"{name}.xyz", frames)
-            config = nequip.config(
-                folder / "train.xyz", folder / "valid.xyz", elements=ELEMENTS, features=4, epochs=10
-            )
-            nequip.train(config, folder)
+    """A small model of two elements, trained by nequip-train for a moment."""
+    folder = tmp_path_factory.mktemp("alloy")
+    for name, seeds in (("train", range(20)), ("valid", range(20, 24))):
+        frames = [alloy(2, seed=seed, a=3.45 + 0.02 * (seed % 10)) for seed in seeds]
+        for frame in frames:
+            frame.calc = EMT()
+            frame.get_forces()
+        nequip.write_frames(folder / f"{name}.xyz", frames)
+    config = nequip.config(
+        folder / "train.xyz", folder / "valid.xyz", elements=ELEMENTS, features=4, epochs=10
+    )
+    nequip.train(config, folder)
     return folder / "best.ckpt"
 
 
 @pytest.fixture(scope="session")
 def compiled(checkpoint):
     """The same model compiled for LAMMPS."""
-    with FileLock(checkpoint.with_suffix(".lock")):
-        return nequip.compile(checkpoint)
+    return nequip.compile(checkpoint)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import molecule
+from torch_geometric.data import Data
 from toy_models import ethanol, salt
 
 from tutorial_utils import graphs, nn, training
@@ -82,6 +83,22 @@ def test_far_molecules_do_not_know_of_each_other():
 def test_a_graph_made_for_a_longer_cutoff_changes_nothing():
     model = network()
     torch.testing.assert_close(model(graph(ethanol(), 8.0)), model(graph(ethanol())))
+
+
+def test_a_batch_built_of_tensors_does_as_well_as_one_of_structures():
+    """As molecules move under a field: new neighbours at every step, and gradients reach what moves them."""
+    model, joined = network("0e+1o", layers=2), graphs.batch([graph(molecule(m)) for m in ("H2O", "CH4")])
+    pos, which = joined.pos.clone().requires_grad_(), joined.batch
+    near = (torch.cdist(pos, pos) < CUTOFF) & (which[:, None] == which) & ~torch.eye(len(pos), dtype=bool)
+    centre, neighbour = near.nonzero().T
+    by_hand = Data(
+        pos=pos, atomic_numbers=joined.atomic_numbers, edge_index=torch.stack([neighbour, centre]),
+        edge_shift=torch.zeros(len(centre), 3), cell=torch.zeros(2, 3, 3), pbc=torch.zeros(2, 3, dtype=bool),
+        batch=which, num_graphs=2,
+    )  # fmt: skip
+    torch.testing.assert_close(model(by_hand), model(joined))
+    (slope,) = torch.autograd.grad(model(by_hand)[:, 0].sum(), pos)
+    torch.testing.assert_close(-slope, nn.forces(lambda g: model(g)[:, :1], joined).detach())
 
 
 def test_the_envelope_ends_with_slope_and_curvature_zero():

@@ -7,17 +7,9 @@ import torch
 from ase.build import molecule
 from e3nn import o3
 
-from tutorial_utils import datasets, groups, scaling, symmetry
+from tutorial_utils import datasets, graphs, groups, nn, scaling, symmetry
 from tutorial_utils.scaling import edge, learnt, sphere, stopwatch
 from tutorial_utils.studies.augmentation import Frames
-
-
-@pytest.fixture(autouse=True)
-def double():
-    torch.set_default_dtype(torch.float64)
-    torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 def path_weights(lmax, channels=3):
@@ -276,3 +268,38 @@ def test_published_potentials_are_complete_and_say_what_the_session_says():
     assert (table["forces"][worst] == "direct").sum() == 4 == (table["forces"] == "direct").sum()
     assert ((table["F1"] > 0) & (table["F1"] < 1)).all()
     assert ((table["kappa_srme"] > 0) & (table["kappa_srme"] < 2)).all()
+
+
+class EdgeProduct(torch.nn.Module):
+    """The depthwise product of a network's layer, each edge in its own axes: two numbers for each m."""
+
+    def __init__(self, irreps_in, irreps_edge, wanted):
+        super().__init__()
+        product = nn.network.depthwise_product(irreps_in, irreps_edge, wanted)
+        self.irreps_in, self.irreps_out = product.irreps_in1, product.irreps_out
+        self.weight_numel, self.paths = product.weight_numel, product.instructions
+
+    def forward(self, h, Y, weights):
+        R = scaling.along(Y[:, 1:4])  # the first degree is the direction
+        turn_in, turn_out = (groups.D(irreps, R) for irreps in (self.irreps_in, self.irreps_out))
+        x, out, begin = torch.einsum("eij,ei->ej", turn_in, h), h.new_zeros(len(h), self.irreps_out.dim), 0
+        for path in self.paths:
+            (mul, a), (_, c) = self.irreps_in[path.i_in1], self.irreps_out[path.i_out]
+            numbers = torch.tensor(scaling.path_maps(a.l, c.l)[path.i_in2 - abs(a.l - c.l)])
+            part = x[:, self.irreps_in.slices()[path.i_in1]].reshape(len(x), mul, a.dim)
+            w, begin = weights[:, begin : begin + mul, None], begin + mul
+            found = c.dim**0.5 * w * (part @ numbers.T)
+            out[:, self.irreps_out.slices()[path.i_out]] = found.flatten(1)
+        return torch.einsum("eij,ej->ei", turn_out, out)
+
+
+def test_a_network_takes_the_product_in_the_axes_of_each_edge():
+    """In the place of its convolution's: the same weights give the same numbers."""
+    options = {"irreps_hidden": "4x0e+4x1o+4x2e+4x1e", "layers": 2, "cutoff": 4.0}
+    usual, along_edges = (
+        nn.EquivariantNetwork(["H", "C", "O"], "0e+1o+1e", product=product, **options)
+        for product in (None, EdgeProduct)
+    )
+    along_edges.load_state_dict(usual.state_dict(), strict=False)
+    graph = graphs.to_graph(molecule("CH3CH2OH"), 4.0)
+    torch.testing.assert_close(along_edges(graph), usual(graph))

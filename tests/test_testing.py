@@ -1,5 +1,7 @@
 """The inherited tests of models are worth something: each fails for a model with the fault it looks for."""
 
+import itertools
+
 import pytest
 import torch
 from toy_models import ethanol
@@ -90,6 +92,12 @@ FAULTS = [
         lambda: Spoilt(lambda y, graph: y + near(y, graph, lambda r: (r < CUTOFF).to(r))),
     ),
     ("weights_survive_a_file", Vectors, Unsaved),
+    ("it_keeps_its_precision_and_its_device", Vectors, lambda: Spoilt(lambda y, _: y.double())),
+    (
+        "it_keeps_its_precision_and_its_device",
+        Vectors,
+        lambda: Spoilt(lambda y, _: y + torch.ones(4).to(y.dtype)),
+    ),
 ]
 
 
@@ -157,10 +165,12 @@ def test_every_inherited_test_has_its_fault():
 
 def test_a_sound_model_passes_where_others_fail(tmp_path):
     """Also one whose forces are 1e-10 eV/Å beside an energy of 1 eV, as an untrained EGNN's may be."""
-    faint = lambda irreps: Spoilt(lambda y, _: 1e-10 * y + torch.eye(y.shape[1])[0], irreps)  # noqa: E731
-    for make in (sound, faint):
-        for test, mixin, _ in FAULTS:
-            case = Energies() if issubclass(mixin, EnergyMixin) else Vectors()
-            case.make = lambda case=case, make=make: make(case.irreps_out)
+    faint = lambda irreps: Spoilt(lambda y, _: 1e-10 * y + torch.eye(y.shape[1])[0].to(y), irreps)  # noqa: E731
+    for make, case in itertools.product((sound, faint), (Vectors(), Energies())):
+        case.make = lambda case=case, make=make: make(case.irreps_out)
+        model = case.build().eval()
+        energies = isinstance(case, EnergyMixin)
+        for test in sorted({test for test, mixin, _ in FAULTS if issubclass(mixin, EnergyMixin) == energies}):
+            model.zero_grad()
             folder = (tmp_path,) if test == "weights_survive_a_file" else ()
-            getattr(case, f"test_{test}")(case.build().eval(), *folder)
+            getattr(case, f"test_{test}")(model, *folder)

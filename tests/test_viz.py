@@ -284,26 +284,6 @@ def test_labels_that_collide_move_apart_and_no_further():
     np.testing.assert_array_equal(viz.spread([2.0, 1.0], 0.5), [2.0, 1.0])
 
 
-def test_a_diagram_counts_numbers_of_each_irrep():
-    heat = viz.irreps_diagram("3x0e + 2x1o + 1x1o + 2e").data[0]
-    assert heat.x == ("l = 0", "l = 1", "l = 2")
-    assert [list(row) for row in heat.z] == [[None, 9, None], [3, None, 5]]
-    assert "3×1o" in heat.text[0][1]
-    assert "9 numbers" in heat.text[0][1]
-
-
-def test_a_diagram_of_values_tells_zero_from_small():
-    heat = viz.irreps_diagram("0e + 1o + 2e", values=[1e-14, 3, 0, 4, 1e-6, 0, 0, 0, 0]).data[0]
-    assert heat.text[1][0].endswith("<br>0")
-    assert heat.z[0][1] == pytest.approx(5 / 3**0.5)
-    assert not heat.text[1][2].endswith("<br>0")
-
-
-def test_values_of_another_length_are_refused():
-    with pytest.raises(ValueError, match=r"values must have shape \(4,\) for irreps 1x0e\+1x1o, got \(3,\)"):
-        viz.irreps_diagram("0e + 1o", values=[1, 2, 3])
-
-
 def test_a_learning_curve_shows_the_mean_and_the_extremes_of_the_seeds():
     rows = [(10, "a", 1.0), (10, "a", 4.0), (10, "a", 1.0), (100, "a", 0.5), (10, "b", 3.0)]
     table = pd.DataFrame(rows, columns=["n", "model", "error"])

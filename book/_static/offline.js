@@ -36,6 +36,7 @@
     return load("plotly.min.js").then(function () {
       return Plotly.newPlot(place, Object.assign(figure, {config: config}));
     }).then(function () {
+      holdPointer(place);
       if (place.camera) Plotly.relayout(place, place.camera);
       return turnTo(place);
     }).then(function () {
@@ -44,11 +45,33 @@
     });
   }
 
+  function scenes(place) {
+    return Object.keys(place._fullLayout || {}).filter(function (key) { return /^scene\d*$/.test(key); });
+  }
+
+  // What lies below the pointer plotly looks up in memory that it fills a moment after a scene is drawn; until
+  // then the memory holds what an earlier scene left there, and the look-up fails.
+  function holdPointer(place) {
+    const listen = function (on) {
+      scenes(place).forEach(function (key) {
+        const plot = place._fullLayout[key]._scene.glplot;
+        if (plot) plot.mouseListener.enabled = on;
+      });
+    };
+    const mine = place.held = {}; // of several in a row the last one lets go
+    listen(false);
+    requestAnimationFrame(function () {
+      requestAnimationFrame(function () {
+        setTimeout(function () { if (place.held === mine) listen(true); }, 100);
+      });
+    });
+  }
+
   // a browser keeps some 16 WebGL views alive on a page: a solid out of sight gives its one back
   function free(place) {
     if (!place.solid || place.dataset.drawn !== "yes") return;
     place.camera = {};
-    Object.keys(place._fullLayout).filter(function (key) { return /^scene\d*$/.test(key); }).forEach(function (key) {
+    scenes(place).forEach(function (key) {
       place.camera[key + ".camera"] = place._fullLayout[key]._scene.getCamera();
     });
     place.querySelectorAll("canvas").forEach(function (canvas) {
@@ -89,6 +112,7 @@
     const knob = place.parentNode.querySelector("input[type=range]");
     if (!knob || !place._fullLayout) return Promise.resolve();
     const now = {mode: "immediate", frame: {duration: 0, redraw: true}, transition: {duration: 0}};
+    holdPointer(place);
     // a frame that was overtaken by the next one is no error
     return Plotly.animate(place, [knob.value], now).catch(function () {});
   }
@@ -263,9 +287,6 @@
   }
 
   window.addEventListener("load", function () {
-    document.querySelectorAll(".Quiz input:not([aria-label])").forEach(function (field) {
-      field.setAttribute("aria-label", "Your answer");
-    });
     const math = window.MathJax && MathJax.startup && MathJax.startup.promise;
     Promise.resolve(math).then(reachScrolling).then(openTarget);
   });

@@ -18,6 +18,9 @@ An edge's vector points from the centre to its neighbour, r_j + S·cell - r_i.
 Every pair closer than the cutoff is there, in both directions, however many there are; an atom is its own
 neighbour through a periodic image, never at distance zero.
 Edges are sorted by centre, neighbour and shift, so that sums over them are the same on any machine.
+
+A `Data` made by hand of tensors with these fields will do as well, several structures at once with ``batch``
+(atoms,) and ``num_graphs``: while molecules move, say, and gradients shall reach what moves them.
 """
 
 from collections.abc import Mapping, Sequence

@@ -11,11 +11,14 @@
 
 `EnergyMixin` adds what a potential owes: forces that are a gradient. Any model will do that returns one row a
 system or an atom for a graph of `graph` and for a batch of `batch`; override both for another kind of input.
+A model has to work on a second device too: on a GPU, or where there is none, on `Elsewhere`.
 Tolerances are those of double precision: call ``torch.set_default_dtype(torch.float64)`` in conftest.py, and
 ``pytest.register_assert_rewrite("tutorial_utils.testing")``, so that a failure shows its numbers.
 """
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -23,6 +26,8 @@ import numpy as np
 import torch
 from ase import Atoms
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, nn, training
@@ -64,10 +69,16 @@ class ModelMixin:
         """Join several inputs to one."""
         return graphs.batch(parts)
 
-    @pytest.fixture
-    def model(self) -> torch.nn.Module:
-        """The model in its state for prediction."""
+    @pytest.fixture(scope="class")
+    def built(self) -> torch.nn.Module:
+        """The model in its state for prediction, built once for all tests."""
         return self.build().eval()
+
+    @pytest.fixture
+    def model(self, built: torch.nn.Module) -> torch.nn.Module:
+        """The model, without the gradients that another test has left."""
+        built.zero_grad()
+        return built
 
     def test_there_is_one_finite_row_a_system_or_an_atom(self, model: torch.nn.Module) -> None:
         """Nothing divides by zero, and the rows are as many as `per` says."""
@@ -112,11 +123,27 @@ class ModelMixin:
 
     def test_weights_survive_a_file(self, model: torch.nn.Module, tmp_path: Path) -> None:
         """Everything that is random in a model is saved with it."""
-        other, g = self.build().eval(), self.graph(self.structures[0]())
+        _, other = self.build(), self.build().eval()  # a seed may have made the first like the model
+        g = self.graph(self.structures[0]())
         assert not torch.equal(model(g), other(g))
         training.save(tmp_path / "weights.pt", model, cutoff=self.cutoff)  # read with weights_only
         assert training.load(tmp_path / "weights.pt", other) == {"cutoff": self.cutoff}
         torch.testing.assert_close(other(g), model(g), rtol=0, atol=0)
+
+    def test_it_keeps_its_precision_and_its_device(self, model: torch.nn.Module) -> None:
+        """Given an input of its own kind, it says the same in single and double precision, here and there."""
+        graph = self.graph(self.structures[0]())
+        y = model(graph).detach()
+        for dtype in (torch.float32, torch.float64):
+            other = copy.deepcopy(model).to(dtype)
+            found = other(graphs.follow(graph, other))
+            assert found.dtype == dtype
+            torch.testing.assert_close(found.to(y), y, rtol=1e-3, atol=1e-3 * float(y.abs().max()))
+        with second_device() as device:
+            far = copy.deepcopy(model).to(device)
+            found = far(graphs.follow(graph, far))
+            assert found.device.type == device.type
+            torch.testing.assert_close(found.cpu(), y, rtol=1e-5, atol=1e-5 * float(y.abs().max()))
 
     def leaving(self, distance: float) -> Atoms:
         """Three atoms, the third of which goes along x, Å; the second is out of its reach at the end."""
@@ -191,3 +218,68 @@ def round_off(*values: Tensor | float) -> float:
     """
     size = max(float(abs(torch.as_tensor(value).detach()).max()) for value in values)
     return 100 * torch.finfo(torch.get_default_dtype()).eps * size
+
+
+HERE, THERE = torch.device("cpu"), torch.device("meta")
+
+
+@contextmanager
+def second_device() -> Iterator[torch.device]:
+    """Give a GPU; where there is none, the device of `Elsewhere`."""
+    if torch.cuda.is_available():
+        yield torch.device("cuda")
+    else:
+        with Elsewhere():
+            yield THERE
+
+
+class Distant(torch.Tensor):
+    """A tensor that says it is on "meta", and holds its values on the CPU."""
+
+    @staticmethod
+    def __new__(cls, here: Tensor) -> "Distant":  # noqa: D102
+        return torch.Tensor._make_wrapper_subclass(
+            cls, here.shape, dtype=here.dtype, strides=here.stride(), device=THERE
+        )
+
+    def __init__(self, here: Tensor):
+        self.here = here
+
+    def tolist(self) -> list:
+        """Return the values."""
+        return self.here.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):  # type: ignore[override]
+        with Elsewhere() as mode:
+            return mode.__torch_dispatch__(function, types, args, kwargs)
+
+
+class Elsewhere(TorchDispatchMode):
+    """A second device where there is no GPU: it computes on the CPU, but refuses what was left there.
+
+        with Elsewhere():
+            model.to("meta")
+
+    Tensors that are sent to the device "meta" keep their values. An operation on tensors of both devices
+    raises, as it would on a GPU; numbers (tensors without axes) may come along.
+    """
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        given, _ = tree_flatten((args, kwargs or {}))
+        far = [x for x in given if isinstance(x, Distant)]
+        near = [x for x in given if isinstance(x, torch.Tensor) and not isinstance(x, Distant) and x.ndim]
+        move = function in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+        if far and near and not move:
+            raise RuntimeError(f"{function}: expected all tensors to be on the same device")
+        inner = lambda x: x.here if isinstance(x, Distant) else HERE if x == THERE else x  # noqa: E731
+        is_device = lambda x: isinstance(x, torch.device | Distant)  # noqa: E731
+        strip = lambda x: inner(x) if is_device(x) else x  # noqa: E731
+        found = function(*tree_map(strip, args), **tree_map(strip, kwargs or {}))
+        target = (kwargs or {}).get("device", THERE if far else HERE)
+        if target is None:
+            target = THERE if far else HERE
+        if function is torch.ops.aten.copy_.default or function.__name__.split(".")[0].endswith("_"):
+            return args[0]
+        wrap = lambda x: Distant(x) if isinstance(x, torch.Tensor) else x  # noqa: E731
+        return tree_map(wrap, found) if torch.device(target) == THERE else found

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 BOOK = Path(__file__).parents[2] / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PICTURE = "course-plotly|data-structure"
 # WebGL in software, so that the tests see the same on every machine.
 FLAGS = (
     "--no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist"
@@ -23,7 +24,6 @@ PAGES = sorted(
     for folder in ("book", "book/api", "notebooks")
     for path in (BOOK / folder).glob("*.html")
 )
-LOOKS = {"light": ("light", 1280), "dark-phone": ("dark", 380)}
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -58,16 +58,18 @@ class Visit:
     def watch(self) -> None:
         """Record and refuse what goes outside, record errors."""
         self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
-        self.page.on("pageerror", self.note)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
             "response", lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )
         self.page.route("**/*", self.guard)
 
-    def note(self, error: Error) -> None:
-        """Record an error, but for plotly asking a scene that is just made what lies below the pointer."""
-        if not re.search(r"\.pick .*plotly", error.stack or "", re.S):
-            self.errors.append(str(error))
+    def become_a_phone_in_the_dark(self) -> None:
+        """Narrow the page and darken it, with all that has been opened and drawn on it."""
+        self.page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        self.page.set_viewport_size({"width": 380, "height": 900})
+        self.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        self.page.wait_for_timeout(500)  # colours fade
 
     def guard(self, route: Route) -> None:
         """Let through what the book itself holds."""
@@ -129,19 +131,30 @@ def open_page(
     return visit
 
 
-@pytest.fixture(scope="module", params=[(page, look) for page in PAGES for look in LOOKS], ids="-".join)
+@pytest.fixture(scope="module", params=PAGES)
 def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Visit]:
-    """Each page of the book in each look, opened once for all tests of a module."""
-    path, look = request.param
-    scheme, width = LOOKS[look]
-    opened = open_page(browser, address, path, scheme, width)
+    """Each page of the book, on a wide light screen, opened once for all tests of a module."""
+    opened = open_page(browser, address, request.param)
     yield opened
     opened.page.context.close()
 
 
+@pytest.fixture(scope="module")
+def phone(visit: Visit) -> Visit:
+    """The same page on a narrow dark screen, for the last tests of a page."""
+    unfold(visit.page)
+    visit.become_a_phone_in_the_dark()
+    return visit
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one page on one worker, so that it is opened once; drop looks that add nothing."""
-    items[:] = [item for item in items if not item.get_closest_marker("one_look") or "light" in item.name]
-    for item in items:
-        if hasattr(item, "callspec") and "visit" in item.callspec.params:
-            item.add_marker(pytest.mark.xdist_group("-".join(item.callspec.params["visit"])))
+    """Keep the tests of a page on one worker, so that it is opened once; drop vain ones."""
+    pages = {item: item.callspec.params["visit"] for item in items if "visit" in item.fixturenames}
+    for item, page in pages.items():
+        item.add_marker(pytest.mark.xdist_group(page))
+    items[:] = [
+        item
+        for item in items
+        if not item.get_closest_marker("pictures")
+        or re.search(PICTURE, (BOOK / pages[item]).read_text("utf-8"))
+    ]

@@ -31,7 +31,7 @@ class DatasetError(RuntimeError):
     """A dataset that cannot be had as its card promises; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Structures and the arrays that belong to them.
 

@@ -17,7 +17,7 @@ from tutorial_utils.descriptors import SphericalBessel, project, smooth_cutoff
 _MOLECULE = WATER.irreps("O") + WATER.irreps("H") + WATER.irreps("H")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ConstantAtoms:
     """Each element has one spherical density, wherever it is: what is left of the truth without surroundings.
 
@@ -47,7 +47,7 @@ class ConstantAtoms:
         return Density(atoms, torch.cat([self.coefficients[symbol] for symbol in atoms.symbols]), self.basis)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameKernel:
     """Kernel ridge regression of a water molecule's coefficients, in a frame that the molecule carries along.
 

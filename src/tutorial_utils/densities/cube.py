@@ -15,7 +15,7 @@ from tutorial_utils.densities.density import Density
 from tutorial_utils.structures import plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Box:
     """A regular grid.
 

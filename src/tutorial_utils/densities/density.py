@@ -28,7 +28,7 @@ _PAIRS = 100_000  # points times atoms taken at once: 25 harmonics each, 20 MB
 RadialFunction = Callable[[int, Tensor, Tensor], Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """Points and weights for integrals over all space: ∫ f = Σ weights f(points).
 

@@ -27,7 +27,7 @@ with extra("dft"):
 _POINTS = 20_000  # of the grid taken at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Step:
     """What one diagonalisation gives.
 

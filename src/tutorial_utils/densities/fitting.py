@@ -213,7 +213,7 @@ def turn(functions: gto.Mole) -> Float[np.ndarray, "functions functions"]:
     return block_diag(*[quantum_chemistry_to_e3nn(l).numpy() for l in degrees])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Metrics:
     """Integrals that turn differences of coefficients into errors of densities; e3nn's order, atomic units.
 

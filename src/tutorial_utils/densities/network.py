@@ -108,6 +108,7 @@ class DensityNetwork(nn.Module):
         Raises:
             ValueError: for an element without functions.
         """
+        graph = graphs.follow(graph, self)
         edge_index, r, length = graphs.within(graph, self.cutoff)
         Y = o3.spherical_harmonics(self.irreps_edge, r, True, "component")  # (edges, (lmax + 1)²)
         radial, u = self.radial(length), envelope(length / self.cutoff)  # (edges, radial), (edges,)
@@ -125,6 +126,7 @@ class DensityNetwork(nn.Module):
 
     def coefficients(self, graph: Data) -> Float[Tensor, " functions"]:
         """Predict one flat vector for a graph or a batch, atom by atom, as `Density` wants it."""
+        graph = graphs.follow(graph, self)
         return self(graph)[self.present[self._rows(graph.atomic_numbers)]]
 
     def sizes(self, batch: Data) -> list[int]:
@@ -183,10 +185,8 @@ def density_of(model: DensityNetwork, atoms: Atoms) -> Density:
         ValueError: for an element without functions, or atoms with charges or magnetic moments.
     """
     atoms = structures.plain(atoms, refuses=("charges", "magnetic_moments"))
-    graph = graphs.to_graph(atoms, model.cutoff).to(model.constant.device)
-    graph.pos, graph.cell = graph.pos.to(model.constant), graph.cell.to(model.constant)
     with torch.no_grad():
-        c = model.coefficients(graph)
+        c = model.coefficients(graphs.to_graph(atoms, model.cutoff))
     return Density(atoms, c.double().cpu(), model.basis)
 
 

@@ -2,7 +2,6 @@
 
 from tutorial_utils.arguments import explain
 from tutorial_utils.descriptors.bond_order import Steinhardt, steinhardt
-from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.fourier import FourierTensor, basis_functions, harmonics, project
 from tutorial_utils.descriptors.invariants import (
     bispectrum,
@@ -11,6 +10,7 @@ from tutorial_utils.descriptors.invariants import (
     power_spectrum,
     power_spectrum_labels,
 )
+from tutorial_utils.descriptors.neighbourhoods import element_channels, environments
 from tutorial_utils.descriptors.radial import (
     Radial,
     SphericalBessel,

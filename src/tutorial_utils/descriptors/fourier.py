@@ -90,7 +90,7 @@ def degree_of_component(lmax: int) -> Int[Tensor, "components"]:
     return l.repeat_interleave(2 * l + 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FourierTensor:
     """A function on a ball: f(r) = Σ c_nlm R_nl(r) Y_lm(r̂), zero outside.
 

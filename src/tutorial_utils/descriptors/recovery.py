@@ -100,7 +100,7 @@ def closest(
     return candidates[(describe(candidates) - target).norm(dim=-1).argsort()[:keep]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recovery:
     """Where each start of `recover` ended, the best fit first.
 

@@ -20,8 +20,8 @@ from scipy.special import ive
 from torch import Tensor
 from torch_geometric.data import Data
 
-from tutorial_utils.descriptors.environments import CHUNK, element_channels, environments
 from tutorial_utils.descriptors.invariants import power_spectrum, power_spectrum_labels
+from tutorial_utils.descriptors.neighbourhoods import CHUNK, element_channels, environments
 from tutorial_utils.descriptors.radial import Radial, quadrature
 from tutorial_utils.graphs import to_graph
 

@@ -11,6 +11,7 @@ A session's module `session_01.py` registers its exercises::
 """
 
 import dis
+import functools
 import importlib
 import linecache
 import random
@@ -46,28 +47,37 @@ class Exercise:
         title: a few words.
         hints: from a nudge to nearly the solution.
         judge: takes the answer; returns praise or raises `Wrong`.
+        nan: whether NaN can be part of a right answer; elsewhere it is refused.
     """
 
     id: str
     title: str
     hints: tuple[str, ...]
     judge: Judge
+    nan: bool = False
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
 
 
+_NAN = (
+    "Your answer holds or returns NaN, which is not a number. Suspect 0/0, inf - inf, or the root or the "
+    "logarithm of a negative number."
+)
 _REGISTER: dict[str, Exercise] = {}
 _HINTS_GIVEN: dict[str, int] = {}
 
 
-def exercise(id: str, *, title: str, hint: str | Sequence[str]) -> Callable[[Judge], Judge]:
+def exercise(
+    id: str, *, title: str, hint: str | Sequence[str], nan: bool = False
+) -> Callable[[Judge], Judge]:
     """Register a judge as an exercise (a decorator).
 
     Args:
         id: session and number, "1.2".
         title: a few words.
         hint: one hint, or several from a nudge to nearly the solution.
+        nan: whether NaN can be part of a right answer.
 
     Raises:
         ValueError: if the id is taken by another judge.
@@ -83,7 +93,7 @@ def exercise(id: str, *, title: str, hint: str | Sequence[str]) -> Callable[[Jud
             raise ValueError(
                 f"id: exercise {id} is already judged by {known.judge.__module__}.{known.judge.__qualname__}"
             )
-        _REGISTER[id] = Exercise(id, title, hints, judge)
+        _REGISTER[id] = Exercise(id, title, hints, judge, nan)
         return judge
 
     return register
@@ -147,15 +157,52 @@ def verdict(id: str, answer: Any) -> Verdict:
         return Verdict("unknown", str(id), str(reason))
     if _untouched(answer):
         return Verdict("untouched", str(wanted), "Replace the ... by your answer and run the cell again.")
+    nan_seen: list[bool] = []
     try:
         with _own_random_numbers():
-            return Verdict("correct", str(wanted), wanted.judge(answer))
+            praise = wanted.judge(answer if wanted.nan else _watched(answer, nan_seen))
+        # no comparison with NaN is true, so a judge that asks for "error > tolerance" lets it pass
+        return Verdict("wrong", str(wanted), _NAN) if nan_seen else Verdict("correct", str(wanted), praise)
     except Wrong as reason:
         return Verdict("wrong", str(wanted), str(reason))
     except KeyboardInterrupt:  # the learner's own
         raise
     except BaseException as error:  # even sys.exit() in an answer must not end the course
-        return _verdict_on_error(wanted, error)
+        return Verdict("wrong", str(wanted), _NAN) if nan_seen else _verdict_on_error(wanted, error)
+
+
+def _watched(answer: Any, nan_seen: list[bool]) -> Any:
+    """Return the answer, or a function that does the same; a NaN in it, or returned by it, is noted."""
+    if isinstance(answer, FunctionType):
+
+        @functools.wraps(answer)
+        def watched(*args: Any, **named: Any) -> Any:
+            found = answer(*args, **named)
+            if _has_nan(found):
+                nan_seen.append(True)
+            return found
+
+        return watched
+    if type(answer) is dict:
+        return {key: _watched(part, nan_seen) for key, part in answer.items()}
+    if _has_nan(answer):
+        nan_seen.append(True)
+    return answer
+
+
+def _has_nan(found: Any) -> bool:
+    """Find NaN in a number, an array or a tensor, or in a dict, list or tuple of those."""
+    if isinstance(found, dict | list | tuple):
+        return any(_has_nan(part) for part in (found.values() if isinstance(found, dict) else found))
+    if isinstance(found, torch.Tensor):
+        try:
+            return bool(found.isnan().any())
+        except RuntimeError:  # inside torch.func a tensor has no values
+            return False
+    if isinstance(found, float | complex | np.inexact | np.ndarray):
+        numbers = np.asarray(found)
+        return numbers.dtype.kind in "fc" and bool(np.isnan(numbers).any())
+    return False
 
 
 @contextmanager

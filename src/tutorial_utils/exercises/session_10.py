@@ -220,10 +220,31 @@ def pull(answer: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     for R in torch.tensor(np.array(groups.molecular("O")))[1:4]:
         if (error := _apart(vectors(x @ R.T, m), found @ R.T)) > 1e-9:
             raise Wrong(f"rotation of 1o by an element of the cube's group fails by {error:.2g}.")
-    lone = torch.tensor([[5.0, 5, 5], [50.0, 50, 50]], dtype=torch.float64)
-    if vectors(lone, torch.ones(2, dtype=torch.float64)).abs().max() > 1e-9:
-        raise Wrong("Two halos further apart than the cutoff pull each other. Suspect that it was left out.")
+    _within_cutoff(vectors, cutoff)
+    small = _tensor(answer(x / 4, m, _BOX / 4, cutoff / 4), (len(x), 3), "one vector for each halo")
+    if _apart(small, found) > 1e-9:
+        raise Wrong(
+            "Box, positions and cutoff a quarter as large: the directions, and so the answer, should stay. "
+            "Suspect a box or a cutoff that is written as a number."
+        )
     return "Vectors that move, wrap, renumber and turn with the halos: sums of l = 1."
+
+
+def _within_cutoff(vectors: Callable[[Tensor, Tensor], Tensor], cutoff: float) -> None:
+    """Pairs along a diagonal of the box: the cutoff is a distance in space."""
+    two = torch.ones(2, dtype=torch.float64)
+    for apart in (45.0, 19.0):  # the second pair is within the cutoff along each axis, but not in space
+        lone = torch.tensor([[5.0, 5, 5]], dtype=torch.float64) + torch.tensor([[0.0], [apart]])
+        if vectors(lone, two).abs().max() > 1e-9:
+            raise Wrong(
+                f"Two halos {3**0.5 * apart:.1f} apart pull each other, the cutoff is {cutoff:g}. Suspect "
+                "that it was left out, or compared with single components of the distance."
+            )
+    diagonal = torch.tensor([[0.0, 0, 0], [15.0, 15, 15]], dtype=torch.float64)  # 26 apart
+    if _apart(vectors(diagonal, two)[0], diagonal[1] / diagonal[1].norm()) > 1e-9:
+        raise Wrong(
+            "Two halos 26 apart along a diagonal should pull each other, the cutoff is 30. Suspect |d|."
+        )
 
 
 @exercise(
@@ -240,12 +261,13 @@ def turn_field(answer: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
     x = torch.randn(7, 3, generator=generator, dtype=torch.float64)
     r = x.norm(dim=1)[:, None, None]
 
-    def made(x: Tensor) -> Tensor:  # stretched along the place, different at each
-        return x[:, :, None] * x[:, None, :] + r * torch.eye(3)
+    def made(x: Tensor) -> Tensor:  # stretched along the place, different at each, and not symmetric
+        spin = torch.linalg.cross(torch.eye(3).to(x).expand(7, 3, 3), x[:, None].expand(7, 3, 3))
+        return x[:, :, None] * x[:, None, :] + r * torch.eye(3) + spin
 
     def turn(x: Tensor, D: Tensor, R: Tensor) -> tuple[Tensor, Tensor]:
         found = answer(x.clone(), D.clone(), R.clone())
-        if not isinstance(found, tuple) or len(found) != 2:
+        if not isinstance(found, tuple | list) or len(found) != 2:
             raise Wrong(f"Expected the pair (places, tensors), got {type(found).__name__}.")
         return _tensor(found[0], (7, 3), "places"), _tensor(found[1], (7, 3, 3), "tensors")
 
@@ -260,17 +282,27 @@ def turn_field(answer: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
         )
     if _apart(D, made(x)) < 1e-9:
         raise Wrong("The tensors stayed as they were: their axes have to turn along (2e, not nine scalars).")
-    values = [torch.linalg.eigvalsh(t).sort().values for t in (made(x), (D + D.mT) / 2)]
+    values = [torch.linalg.eigvalsh((t + t.mT) / 2) for t in (made(x), D)]
     if (error := _apart(*values)) > 1e-9:
         raise Wrong(
             f"The eigenvalues changed by up to {error:.2g}; a turn leaves them. Suspect one R in place of "
             "two: both indices turn."
         )
-    if (error := _apart(D, made(x @ R.T))) > 1e-9:
+    turned = made(x @ R.T)
+    if (error := _apart(D, turned)) > 1e-9:
+        even = _apart(D + D.mT, turned + turned.mT) < 1e-9
         raise Wrong(
-            f"rotation of 2e fails by {error:.2g}: tensors made from the turned places are others. "
-            "Suspect Rᵀ D R, the inverse turn."
+            f"rotation of {'1e' if even else '2e'} fails by {error:.2g}: tensors made from the turned places "
+            "are others. "
+            + (
+                "Suspect a transposed or a symmetrised tensor."
+                if even
+                else "Suspect Rᵀ D R, the inverse turn."
+            )
         )
     if _apart(turn(*turn(x, made(x), R), Q)[1], turn(x, made(x), Q @ R)[1]) > 1e-9:
         raise Wrong("Turning by R and then by Q is turning by Q R; here it is not.")
+    other = torch.randn(7, 3, 3, generator=generator, dtype=torch.float64)
+    if _apart(turn(x, other, R)[1], R @ other @ R.T) > 1e-9:
+        raise Wrong("Tensors that have nothing to do with the places should turn by R, too: R D Rᵀ.")
     return "Places and tensors turn together, and two turns are one: a representation."

@@ -2,9 +2,10 @@
 
     E(x) = Σ_{i<j} (r_ij⁻¹² - 2 r_ij⁻⁶) + ½ Σ_i |x_i - mean of x|²,    p(x) ∝ exp(-E(x))
 
-in units of the well's depth, of kT (equal to it) and of the distance at the bottom of the well. It is the
-system LJ13 of equivariant flows (arXiv:2006.02425, arXiv:2306.15030). Configurations have their mean at the
-origin, so they live in a space of 3 · 13 - 3 = 36 dimensions.
+in units of kT and of the distance at the bottom of the well, which is 1 kT deep. It is the system LJ13 of
+equivariant flows as its formula is printed (arXiv:2006.02425, arXiv:2306.15030), with each pair counted once.
+The samples that papers share belong to wells twice as deep (``depth=2``). Configurations have their mean at
+the origin, so they live in a space of 3 · 13 - 3 = 36 dimensions.
 """
 
 import math
@@ -21,11 +22,12 @@ def centre(x: Float[Tensor, "*batch particles 3"]) -> Float[Tensor, "*batch part
     return x - x.mean(dim=-2, keepdim=True)
 
 
-def energy(x: Float[Tensor, "*batch particles 3"]) -> Float[Tensor, "*batch"]:
-    """Return E(x), in units of kT."""
+def energy(x: Float[Tensor, "*batch particles 3"], *, depth: float = 1.0) -> Float[Tensor, "*batch"]:
+    """Return E(x), in units of kT, for wells of a depth in the same unit."""
     i, j = torch.triu_indices(x.shape[-2], x.shape[-2], 1)
     inverse = (x[..., i, :] - x[..., j, :]).square().sum(dim=-1).reciprocal().pow(3)  # r⁻⁶
-    return (inverse.square() - 2 * inverse).sum(dim=-1) + centre(x).square().sum(dim=(-1, -2)) / 2
+    wells = depth * (inverse.square() - 2 * inverse).sum(dim=-1)
+    return wells + centre(x).square().sum(dim=(-1, -2)) / 2
 
 
 def prior(
@@ -42,7 +44,7 @@ def log_prior(x: Float[Tensor, "*batch particles 3"]) -> Float[Tensor, "*batch"]
 
 
 def sample(
-    chains: int, sweeps: int, *, every: int, seed: int
+    chains: int, sweeps: int, *, every: int, seed: int, depth: float = 1.0
 ) -> tuple[Float[Tensor, "times chains particles 3"], float]:
     """Draw samples by Metropolis's algorithm, many chains at once.
 
@@ -53,6 +55,7 @@ def sample(
         sweeps: of each chain.
         every: sweeps between two samples that are kept.
         seed: of starts and moves.
+        depth: of the wells, kT.
 
     Returns:
         samples, and the fraction of moves that were accepted.
@@ -65,7 +68,7 @@ def sample(
             moved = x.clone()
             moved[:, i] += reach * torch.randn(chains, 3, generator=generator)
             moved = centre(moved)
-            log_ratio = _share(x, i) - _share(moved, i)
+            log_ratio = _share(x, i, depth) - _share(moved, i, depth)
             yes = torch.rand(chains, generator=generator).log() < log_ratio
             x = torch.where(yes[:, None, None], moved, x)
             accepted += yes.float().mean().item() / (sweeps * PARTICLES)
@@ -74,11 +77,11 @@ def sample(
     return torch.stack(kept), accepted
 
 
-def _share(x: Float[Tensor, "chains particles 3"], i: int) -> Float[Tensor, " chains"]:
+def _share(x: Float[Tensor, "chains particles 3"], i: int, depth: float) -> Float[Tensor, " chains"]:
     """Return what changes in the energy if particle i moves: its pairs, and the trap."""
     others = torch.cat([x[:, :i], x[:, i + 1 :]], dim=1)
     inverse = (others - x[:, i, None]).square().sum(dim=-1).reciprocal().pow(3)
-    return (inverse.square() - 2 * inverse).sum(dim=-1) + x.square().sum(dim=(1, 2)) / 2
+    return depth * (inverse.square() - 2 * inverse).sum(dim=-1) + x.square().sum(dim=(1, 2)) / 2
 
 
 def _start(chains: int, generator: torch.Generator) -> Float[Tensor, "chains particles 3"]:

@@ -120,7 +120,7 @@ class HydrogenNetwork(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs lm"]:
         """Return the coefficients at the focus of each fragment."""
-        return self.network(graph)[graph.focus[:, 0] > 0]
+        return self.network(graph)[graphs.follow(graph, self).focus[:, 0] > 0]
 
 
 def loss(model: nn.Module, batch: Batch) -> Tensor:
@@ -155,6 +155,6 @@ def place(
         here = np.zeros((len(atoms), 1))
         here[focus] = 1.0
         graph = graphs.to_graph(atoms, CUTOFF, atom={"focus": here})
-        n = sphere.sample(model(graph)[0], 1, generator=generator)[0].numpy()
+        n = sphere.sample(model(graph)[0].cpu(), 1, generator=generator)[0].numpy()
         atoms += Atoms("H", [atoms.positions[focus] + lengths[skeleton.symbols[focus]] * n])
     return atoms

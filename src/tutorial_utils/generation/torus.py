@@ -253,6 +253,7 @@ class CrystalField(nn.Module):
 
     def forward(self, graph: Data) -> tuple[Float[Tensor, "atoms 3"], Float[Tensor, "graphs 1"]]:
         """Return the velocities of the atoms, Å, and of log V."""
+        graph = graphs.follow(graph, self)
         which = graph.batch if "batch" in graph else torch.zeros_like(graph.atomic_numbers)
         own = graph.species
         mean, square = (pool(x, graph, "mean")[which] for x in (own, own**2))
@@ -282,7 +283,7 @@ def generate(field: nn.Module, noise: Sequence[Atoms], *, steps: int = 20) -> li
         moved, begin = [], 0
         for crystal, change in zip(path[-1], rate[:, 0].tolist(), strict=True):
             at_standard = crystal.cell.array * (VOLUME * len(crystal) / crystal.get_volume()) ** (1 / 3)
-            v = velocity[begin : begin + len(crystal)].double().numpy() @ np.linalg.inv(at_standard)
+            v = velocity[begin : begin + len(crystal)].double().cpu().numpy() @ np.linalg.inv(at_standard)
             f = crystal.get_scaled_positions() + v / steps
             moved.append(placed(crystal, f, np.log(crystal.get_volume()) + change / steps))
             begin += len(crystal)

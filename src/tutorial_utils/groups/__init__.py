@@ -14,7 +14,7 @@ T2  3    0   -1   -1    1
 """
 
 from tutorial_utils.arguments import explain
-from tutorial_utils.groups.characters import CharacterTable, character_table, subduce
+from tutorial_utils.groups.character_tables import CharacterTable, character_table, subduce
 from tutorial_utils.groups.checks import orthogonal
 from tutorial_utils.groups.crystals import SpaceGroup, operations, space_group
 from tutorial_utils.groups.finite import (

@@ -15,7 +15,7 @@ from tutorial_utils.groups.point_groups import Operations, crystallographic
 from tutorial_utils.structures import plain
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SpaceGroup:
     """All operations that leave a crystal as it is, x -> W x + w, translations among them.
 

@@ -33,7 +33,7 @@ _MARKS = ("", "'", "''", "h", "v", "d", "(z)", "(y)", "(x)", "(xy)", "(xz)", "(y
 _ENDINGS = ("", "g", "u", "'", "''")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Turn:
     """An orthogonal matrix, told by its axis and angle.
 
@@ -73,7 +73,7 @@ def analyse(R: Float[np.ndarray, "3 3"]) -> Turn:
     return Turn(side * axis, proper, Fraction(float(turn)).limit_denominator(360) % 1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
     """What the names refer to.
 

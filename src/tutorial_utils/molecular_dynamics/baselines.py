@@ -16,8 +16,8 @@ from torch_geometric.data import Data
 
 from tutorial_utils import graphs
 from tutorial_utils.arguments import explain
-from tutorial_utils.descriptors.environments import element_channels, environments
 from tutorial_utils.descriptors.invariants import power_spectrum
+from tutorial_utils.descriptors.neighbourhoods import element_channels, environments
 from tutorial_utils.descriptors.radial import Radial, smooth_cutoff
 from tutorial_utils.elements import distinct
 from tutorial_utils.nn.baselines import Standardise, perceptron
@@ -46,6 +46,7 @@ class PairPotential(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
         """Return energies, eV."""
+        graph = graphs.follow(graph, self)
         channel, kind, edges = self._pairs(graph)
         φ = (self._functions(edges.lengths) * self.weights[kind]).sum(dim=1)
         atom = self.shift[channel].index_add(0, edges.edge_index[1], 0.5 * φ)
@@ -122,6 +123,7 @@ class AngularNetwork(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs 1"]:
         """Return energies, eV."""
+        graph = graphs.follow(graph, self)
         channel, x = element_channels(graph.atomic_numbers, self.elements), self.features(graph)
         x = self.inputs(x)
         each = torch.cat([network(x) for network in self.networks], dim=1)  # (atoms, elements)

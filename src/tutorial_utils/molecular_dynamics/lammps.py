@@ -48,7 +48,7 @@ SHARED = "share", "lammps", "potentials"
 STYLE = "nequip/course"  # "nequip" is the style of NequIP's authors, for a LAMMPS that was built with it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """What a run of LAMMPS leaves.
 

@@ -21,6 +21,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from tutorial_utils.graphs import follow
+
 
 class CoordinateMLP(nn.Module):
     """Read the positions, as seen from their mean, as a plain list of numbers."""
@@ -46,7 +48,7 @@ class CoordinateMLP(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs_or_atoms outputs"]:
         """Predict, one row a system or one an atom."""
-        return self.mlp(self.inputs(self.features(graph))).reshape(-1, self.outputs)
+        return self.mlp(self.inputs(self.features(follow(graph, self)))).reshape(-1, self.outputs)
 
 
 class InvariantMLP(nn.Module):
@@ -66,7 +68,7 @@ class InvariantMLP(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs_or_atoms outputs"]:
         """Predict, one row a system or one an atom."""
-        return self.mlp(self.inputs(self.features(graph))).reshape(-1, self.outputs)
+        return self.mlp(self.inputs(self.features(follow(graph, self)))).reshape(-1, self.outputs)
 
 
 class ScalarsTimesVectors(nn.Module):
@@ -97,7 +99,7 @@ class ScalarsTimesVectors(nn.Module):
 
     def forward(self, graph: Data) -> Float[Tensor, "graphs_or_atoms 3"]:
         """Predict vectors, one row a system or one an atom."""
-        r = pair_vectors(graph.pos, self.atoms)  # (graphs, pairs, 3)
+        r = pair_vectors(follow(graph, self).pos, self.atoms)  # (graphs, pairs, 3)
         c = self.mlp(self.inputs(r.norm(dim=-1)))  # (graphs, pairs)
         return torch.einsum("gp,gpx,pa->gax", c, r, self.share).flatten(end_dim=1)
 

@@ -26,7 +26,7 @@ def distances(
     return np.abs(first[:, None] - second).sum(axis=-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mean:
     """The same spectrum for every crystal.
 
@@ -46,7 +46,7 @@ class Mean:
         return np.tile(self.dos, (len(structures), 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Nearest:
     """The spectrum of the training crystal whose formula is most alike.
 
@@ -68,7 +68,7 @@ class Nearest:
         return self.dos[distances(composition(structures), self.known).argmin(axis=1)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kernel:
     """Kernel ridge regression on the formula, with the kernel exp(-Σ|x - x'| - w |ln v/v'|).
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from tutorial_utils import elements as symbols
+from tutorial_utils.graphs import follow
 from tutorial_utils.nn.network import depthwise_product, gate, pool
 from tutorial_utils.phonons.species import LARGEST, descriptors
 from tutorial_utils.phonons.sums import RADIAL, sums_irreps
@@ -101,6 +102,7 @@ class SpectrumNetwork(nn.Module):
         Raises:
             ValueError: for an element that the network does not know, or sums of another degree.
         """
+        graph = follow(graph, self)
         self._check(graph)
         species = graph.shares @ self.table if "shares" in graph else self.table[graph.atomic_numbers]
         h = nn.functional.silu(self.embedding(species))  # (atoms, scalars)

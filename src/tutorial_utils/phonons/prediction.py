@@ -120,7 +120,7 @@ def evaluate(network: nn.Module, data: Sequence[Data]) -> Float[np.ndarray, "cry
     network.eval()
     found = []
     for n in range(0, len(data), BATCH):
-        found.append(network(graphs.follow(graphs.batch(data[n : n + BATCH]), network)))
+        found.append(network(graphs.batch(data[n : n + BATCH])))
     return torch.cat(found).double().cpu().numpy()
 
 

@@ -268,7 +268,7 @@ def _largest(outputs: Sequence[Tensor], irreps: o3.Irreps, ir: o3.Irrep | str) -
     return float(torch.stack(sizes).max()) if sizes else 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """All outputs that were seen, and what may be said about one irrep of them."""
 

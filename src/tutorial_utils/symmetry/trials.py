@@ -14,7 +14,7 @@ from torch import Tensor
 from tutorial_utils.groups.rotations import D
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trial:
     """One comparison f(g x) = g f(x).
 

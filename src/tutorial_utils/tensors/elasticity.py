@@ -45,7 +45,7 @@ def young_modulus(
     return 1 / np.einsum("ijkl,...i,...j,...k,...l->...", compliance(stiffness), n, n, n, n, optimize=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ClassFit:
     """How well an elastic tensor obeys one of the eight symmetries, in the best orientation.
 

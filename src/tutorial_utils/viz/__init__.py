@@ -17,7 +17,6 @@ Every figure goes through `show`, which stores it with an alternative text and p
                                              where a function on a grid has a value: Mesh(vertices, triangles)
     surfaces(atoms, {name: (mesh, colour or numbers)}, *, opacity=0.5, unit="")
                                              such surfaces around a molecule
-    irreps_diagram(irreps, *, values=None)   which l and parities a feature holds, how much of each
     learning_curve(table, *, x, y, by=None, x_label=None, y_label=None)
                                              one row per seed; mean, with bars from smallest to largest
     spread(places, apart)                    where labels can stand that would collide where they belong
@@ -31,7 +30,7 @@ it is one. Points in a plane are drawn as SVG; only solids take one of the brows
 """
 
 from tutorial_utils.arguments import explain
-from tutorial_utils.viz.charts import irreps_diagram, learning_curve, slider, spread
+from tutorial_utils.viz.charts import learning_curve, slider, spread
 from tutorial_utils.viz.display import show
 from tutorial_utils.viz.meshes import Mesh, level_set, surfaces
 from tutorial_utils.viz.spherical import spherical_surface
@@ -45,7 +44,6 @@ __all__ = [
     "TEMPLATE",
     "Mesh",
     "Structure",
-    "irreps_diagram",
     "isosurface",
     "learning_curve",
     "level_set",

@@ -1,4 +1,4 @@
-"""Flat figures: a slider over precomputed frames, irreps diagrams, learning curves."""
+"""Flat figures: a slider over precomputed frames, learning curves."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from e3nn import o3
 from jaxtyping import Float, Real
 from scipy.optimize import isotonic_regression
-from torch import Tensor
 
-from tutorial_utils.viz.theme import OKABE_ITO, TEMPLATE
+from tutorial_utils.viz.theme import TEMPLATE
 
-_PARITY = {1: "even (e)", -1: "odd (o)"}
 # The current step is named above the slider; names below it would run into each other and over the edge.
 _QUIET = {"font": {"size": 1, "color": "rgba(0,0,0,0)"}, "ticklen": 0}
 
@@ -146,67 +143,6 @@ def spread(places: Sequence[float], apart: float) -> Float[np.ndarray, " n"]:
     order, free = np.argsort(wanted, kind="stable"), np.empty(len(places))
     free[order] = isotonic_regression(wanted[order] - steps).x + steps
     return free
-
-
-def irreps_diagram(
-    irreps: str | o3.Irreps, *, values: Float[np.ndarray | Tensor, " dim"] | None = None
-) -> go.Figure:
-    """Draw what a feature holds: a cell for each degree l and parity, coloured by how many numbers are in it.
-
-    Args:
-        irreps: For example "32x0e + 16x1o + 8x2e".
-        values: (dim,) one feature in the order of `irreps`; cells are then coloured by its root mean square,
-            and cells without any signal read 0.
-
-    Returns:
-        A heat map with l from left to right, parity from bottom to top.
-
-    Raises:
-        ValueError: `values` does not have the shape (irreps.dim,).
-    """
-    irreps = o3.Irreps(irreps)
-    data = None if values is None else np.asarray(values, dtype=float)
-    if data is not None and data.shape != (irreps.dim,):
-        raise ValueError(f"values must have shape ({irreps.dim},) for irreps {irreps}, got {data.shape}")
-    columns, rows = list(range(irreps.lmax + 1)), [-1, 1]
-    amount: list[list[float | None]] = [[None] * len(columns) for _ in rows]
-    text = [[""] * len(columns) for _ in rows]
-    for r, parity in enumerate(rows):
-        for l in columns:
-            wanted = [pair for pair in zip(irreps, irreps.slices(), strict=True) if pair[0].ir == (l, parity)]
-            if wanted:
-                amount[r][l], text[r][l] = _cell(wanted, data)
-    return _grid(columns, [_PARITY[p] for p in rows], amount, text)
-
-
-def _cell(wanted: list, data: np.ndarray | None) -> tuple[float, str]:
-    copies = sum(mul_ir.mul for mul_ir, _ in wanted)
-    name = f"<b>{copies}×{wanted[0][0].ir}</b><br>"
-    if data is None:
-        count = sum(mul_ir.dim for mul_ir, _ in wanted)
-        return count, f"{name}{count} number{'s' if count > 1 else ''}"
-    size = float(np.sqrt(np.mean(np.concatenate([data[part] for _, part in wanted]) ** 2)))
-    return size, f"{name}{size:.2g}" if size > 1e-10 else f"{name}0"
-
-
-def _grid(columns: list[int], rows: list[str], amount: list, text: list) -> go.Figure:
-    heat = go.Heatmap(
-        x=[f"l = {l}" for l in columns],
-        y=rows,
-        z=amount,
-        text=text,
-        texttemplate="%{text}",
-        textfont={"color": "#1A1A1A"},
-        colorscale=[[0, "#EEF6FB"], [1, OKABE_ITO["sky"]]],
-        zmin=0,
-        zmax=max((z for row in amount for z in row if z), default=1),
-        xgap=3,
-        ygap=3,
-        showscale=False,
-        hovertemplate="%{text}<extra></extra>",
-    )
-    layout = {"template": TEMPLATE, "height": 220, "xaxis_showgrid": False, "yaxis_showgrid": False}
-    return go.Figure(heat, layout)
 
 
 def learning_curve(

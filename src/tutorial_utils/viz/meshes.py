@@ -16,7 +16,7 @@ from tutorial_utils.viz.structures import element_colors
 from tutorial_utils.viz.theme import DIVERGING, OKABE_ITO, TEMPLATE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mesh:
     """A surface of triangles.
 

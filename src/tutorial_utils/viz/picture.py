@@ -1,6 +1,6 @@
 """A still picture (SVG) of a structure, seen as the turning one is seen first."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -12,12 +12,26 @@ from scipy.spatial.distance import pdist
 
 from tutorial_utils.viz.theme import OKABE_ITO
 
-if TYPE_CHECKING:
-    from tutorial_utils.viz.structures import Field
-
 _SIZES = {"ball-and-stick": 0.5, "stick": 0.2, "sphere": 1.2}  # of the covalent radius
 _SCALE = 60  # SVG units for an Å
 _FEW, _APART = 20, 0.4  # atoms; Å on the screen between the centres of two atoms that are both seen
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Arrows or ellipsoids of one name in all frames.
+
+    Attributes:
+        name: Shown in the key below the picture.
+        color: Hexadecimal colour.
+        points: (frames, n, 3) Å | where they start or are centred.
+        values: (frames, n, 3) or (frames, n, 3, 3) Å | scaled to be drawn.
+    """
+
+    name: str
+    color: str
+    points: np.ndarray
+    values: np.ndarray
 
 
 def view_rotation(angle: float = -40) -> Float[np.ndarray, "3 3"]:
@@ -54,8 +68,9 @@ def draw_picture(
     colors: dict[str, str],
     style: str,
     texts: list[str],
-    arrows: "list[Field]",
-    blobs: "list[Field]",
+    arrows: list[Field],
+    blobs: list[Field],
+    angle: float,
 ) -> str:
     """Draw the first frame, far parts first.
 
@@ -66,11 +81,12 @@ def draw_picture(
         texts: One label for each atom, or none.
         arrows: Vectors to draw.
         blobs: Tensors to draw.
+        angle: Of the view, from `view_angle`.
 
     Returns:
         SVG text.
     """
-    R = view_rotation(view_angle(atoms))
+    R = view_rotation(angle)
     parts = _atoms(atoms, R, colors, style) + _bonds(atoms, R, style)
     if atoms.pbc.any():
         parts += [_line(ends @ R.T, OKABE_ITO["grey"], 2) for ends in cell_edges(atoms)]

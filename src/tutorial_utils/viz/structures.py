@@ -14,7 +14,7 @@ from ase import Atoms
 from ase.data.colors import jmol_colors
 
 from tutorial_utils.structures import plain
-from tutorial_utils.viz.picture import cell_edges, draw_picture, view_angle, view_rotation
+from tutorial_utils.viz.picture import Field, cell_edges, draw_picture, view_angle, view_rotation
 from tutorial_utils.viz.theme import OKABE_ITO
 
 THREE_D_MOL = "2.5.5"  # version of 3Dmol.js
@@ -23,23 +23,6 @@ _HYDROGEN = "#C4CAD4"
 _COLORS = [OKABE_ITO[name] for name in ("vermillion", "blue", "green", "purple", "orange")]
 _STYLES = ("ball-and-stick", "stick", "sphere")
 _LONGEST = 1.8  # Å, of the longest arrow and the largest half axis where no scale is given
-
-
-@dataclass(frozen=True)
-class Field:
-    """Arrows or ellipsoids of one name in all frames.
-
-    Attributes:
-        name: Shown in the key below the picture.
-        color: Hexadecimal colour.
-        points: (frames, n, 3) Å | where they start or are centred.
-        values: (frames, n, 3) or (frames, n, 3, 3) Å | scaled to be drawn.
-    """
-
-    name: str
-    color: str
-    points: np.ndarray
-    values: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -149,8 +132,9 @@ def structure(
     arrows = _fields(frames, vectors, "vectors", vector_scale, _COLORS)
     blobs = _fields(frames, tensors, "tensors", tensor_scale, _COLORS[1:] + _COLORS[:1])
     steps = _steps(frames, values, unit)
-    commands = _commands(frames, style, texts, arrows, blobs)
-    picture = draw_picture(frames[0], element_colors(frames[0]), style, texts, arrows, blobs)
+    angle = view_angle(frames[0])
+    commands = _commands(frames, style, texts, arrows, blobs, angle)
+    picture = draw_picture(frames[0], element_colors(frames[0]), style, texts, arrows, blobs, angle)
     content = json.dumps([commands, picture, steps, label, height, playing])
     name = "structure-" + hashlib.sha256(content.encode()).hexdigest()[:12]
     return Structure(name, commands, picture, (*arrows, *blobs), tuple(steps), label, height, playing)
@@ -237,7 +221,7 @@ def element_colors(atoms: Atoms) -> dict[str, str]:
 
 
 def _commands(
-    frames: list[Atoms], style: str, texts: list[str], arrows: list[Field], blobs: list[Field]
+    frames: list[Atoms], style: str, texts: list[str], arrows: list[Field], blobs: list[Field], angle: float
 ) -> str:
     """Write the calls on 3Dmol's viewer, recorded by py3Dmol."""
     view = py3Dmol.view()
@@ -258,10 +242,10 @@ def _commands(
         for field in arrows:
             _arrows(view, field, i, at)
     view.rotate(-65, "x")  # 3Dmol turns the axes along, so the last call acts first: `view_rotation`
-    view.rotate(view_angle(frames[0]), "z")
+    view.rotate(angle, "z")
     view.zoomTo()
     commands = view.updatejs.replace("viewer_UNIQUEID", "viewer")
-    return _ellipsoids(blobs, len(frames) > 1) + commands + _fit(frames, arrows, blobs)
+    return _ellipsoids(blobs, len(frames) > 1) + commands + _fit(frames, arrows, blobs, angle)
 
 
 def _one_cell(frames: list[Atoms]) -> bool:
@@ -270,7 +254,7 @@ def _one_cell(frames: list[Atoms]) -> bool:
     return all(same)
 
 
-def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field]) -> str:
+def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field], angle: float) -> str:
     """Frame the view so that all of it is seen in all frames: 3Dmol's zoomTo looks at atoms only."""
     points = [frame.positions for frame in frames]
     drawn = frames[:1] if _one_cell(frames) else frames
@@ -279,7 +263,7 @@ def _fit(frames: list[Atoms], arrows: list[Field], blobs: list[Field]) -> str:
     for field in blobs:
         reach = np.linalg.norm(field.values, 2, (-2, -1))[..., None]
         points += [(field.points + sign * reach).reshape(-1, 3) for sign in (1, -1)]
-    R = view_rotation(view_angle(frames[0]))
+    R = view_rotation(angle)
     seen = np.concatenate(points) @ R.T  # right, up, towards the reader
     low, high = seen.min(axis=0), seen.max(axis=0)
     across, up, deep = (high - low) / 2 + 0.7  # Å of room for the atoms themselves

@@ -14,7 +14,7 @@ from tutorial_utils.groups.irreps import characters, find_irreps, image, overlap
 from tutorial_utils.groups.rotations import wigner_D
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CharacterTable:
     """Characters of the irreps (rows) on the classes (columns); prints itself as books do.
 
