@@ -7,7 +7,7 @@ abinit and its pseudopotentials come from Debian (`apt-get install abinit abinit
 few elements, in two functionals: LDA (Perdew, Wang) or PBE. Where they do not, those of Hartwigsen, Goedecker
 and Hutter (https://doi.org/10.1103/PhysRevB.58.3641, LDA) are used, with the semicore
 electrons. Each crystal is computed at the lattice constant of `crystals/NAME.json`. All sites are
-cubic: one number is the Born charge of an atom. `born_charges/NAME.json` holds it for each atom as computed
+cubic: one number is the Born charge of an atom, and one direction of the field is enough. `born_charges/NAME.json` holds it for each atom as computed
 (e), the dielectric constant of the electrons, and settings; by how much the charges miss their sum rule
 shows how far the basis is converged.
 """
@@ -35,6 +35,8 @@ FILES = {"Zn": "Zn-sp", "Se": "Se-d"}  # where a file's name is not the element'
 CUTOFFS = {"LDA": 40.0, "PBE": 40.0, "HGH": 60.0}  # Hartree
 HARD_CUTOFF = 100.0  # Hartree, for these elements of the set HGH
 HARD = {"O", "F", "N", "Na", "Mg"}
+SOFT_CUTOFF = 25.0  # Hartree, where all elements are of these, without electrons of the core
+SOFT = {"Al", "Sb"}
 MESH = 6  # k points along each axis
 
 FUNCTIONALS = {  # or set, in the order of use
@@ -93,13 +95,15 @@ nshiftk 1
 shiftk 0 0 0
 nstep 80
 ndtset 3
+# one direction of the field: the crystals are cubic
+rfdir 1 0 0
 # 1: the ground state; the residual of the potential would stay large with PBE
 toldfe1 1e-13
 # 2: derivatives of the wave functions with respect to k
 iscf2 -3
 rfelfd2 2
 getwfk2 1
-tolwfr2 1e-14
+tolwfr2 1e-12
 kptopt2 2
 nqpt2 1
 qpt2 0 0 0
@@ -124,7 +128,11 @@ def pseudopotential(symbol: str, functional: str) -> str:
 
 def cutoff(symbols: list[str], functional: str) -> float:
     """Return the cutoff of the plane waves, Hartree."""
-    return HARD_CUTOFF if functional == "HGH" and HARD & set(symbols) else CUTOFFS[functional]
+    if functional == "HGH" and HARD & set(symbols):
+        return HARD_CUTOFF
+    if functional == "HGH" and SOFT >= set(symbols):
+        return SOFT_CUTOFF
+    return CUTOFFS[functional]
 
 
 def abinit_input(crystal: dict, functional: str) -> str:

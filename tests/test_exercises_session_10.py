@@ -51,6 +51,8 @@ WRONG = [
     ("10.2", lambda A, width: flow(A, width, factor=1.0), "the factor is 12"),
     ("10.2", lambda A, width: flow(A, width, other=lambda A: (A + A.mT) @ (A + A.mT)), "vorticity counts"),
     ("10.2", lambda A, width: flow(A, width, power=1, factor=1 / 6), "width² is missing"),
+    ("10.2", lambda A, width: torch.nan * A, "fails by inf"),
+    ("10.3", lambda *a: torch.nan * twirl(*a), "differs from it by inf"),
     ("10.3", lambda *a: twirl(*a, back=False), "not turned back"),
     ("10.3", lambda *a: twirl(*a, few=7), "some rotations were left out"),
     ("10.3", lambda *a: twirl(*a, factor=24.0), "not divided by its number"),
