@@ -133,7 +133,7 @@ def cutoff(symbols: list[str], functional: str) -> float:
     """Return the cutoff of the plane waves, Hartree."""
     if functional == "HGH" and HARD & set(symbols):
         return HARD_CUTOFF
-    if functional == "HGH" and SOFT >= set(symbols):
+    if functional == "HGH" and set(symbols) <= SOFT:
         return SOFT_CUTOFF
     return CUTOFFS[functional]
 
