@@ -7,9 +7,9 @@ abinit and its pseudopotentials come from Debian (`apt-get install abinit abinit
 few elements, in two functionals: LDA (Perdew, Wang) or PBE. Where they do not, those of Hartwigsen, Goedecker
 and Hutter (https://doi.org/10.1103/PhysRevB.58.3641, LDA) are used, with the semicore
 electrons. Each crystal is computed at the lattice constant of `crystals/NAME.json`. All sites are
-cubic: one number is the Born charge of an atom. `born_charges/NAME.json` holds it for each atom as computed
-(e), the dielectric constant of the electrons, and settings; by how much the charges miss their sum rule
-shows how far the basis is converged.
+cubic: one number is the Born charge of an atom, and one direction of the field is enough.
+`born_charges/NAME.json` holds the charge of each atom as computed (e), the dielectric constant of the
+electrons, and settings; by how much the charges miss their sum rule shows how far the basis is converged.
 """
 
 import json
@@ -32,10 +32,15 @@ SETS = {
     "HGH": "PseudosHGH_pwteter",
 }
 FILES = {"Zn": "Zn-sp", "Se": "Se-d"}  # where a file's name is not the element's alone
-CUTOFFS = {"LDA": 40.0, "PBE": 40.0, "HGH": 60.0}  # Hartree
+CUTOFFS = {"LDA": 40.0, "PBE": 40.0, "HGH": 40.0}  # Hartree
 HARD_CUTOFF = 100.0  # Hartree, for these elements of the set HGH
 HARD = {"O", "F", "N", "Na", "Mg"}
-MESH = 6  # k points along each axis
+SOFT_CUTOFF = 25.0  # Hartree, where all elements are of these, without electrons of the core
+SOFT = {"Al", "Sb"}
+MESH = 6  # k points along each axis, Γ among them
+SHIFTED = {"AlSb", "GaSb"}  # a small gap at Γ: the sums converge sooner without that point
+SHIFTED_MESH = 4  # with four shifts, as is usual for face-centred lattices
+SHIFTS = ((0.5, 0.5, 0.5), (0.5, 0, 0), (0, 0.5, 0), (0, 0, 0.5))
 
 FUNCTIONALS = {  # or set, in the order of use
     "MgO": "LDA",
@@ -89,17 +94,19 @@ typat {types}
 xred {positions}
 ecut {cutoff}
 ngkpt {mesh} {mesh} {mesh}
-nshiftk 1
-shiftk 0 0 0
+nshiftk {count}
+shiftk {shifts}
 nstep 80
 ndtset 3
+# one direction of the field: the crystals are cubic
+rfdir 1 0 0
 # 1: the ground state; the residual of the potential would stay large with PBE
 toldfe1 1e-13
 # 2: derivatives of the wave functions with respect to k
 iscf2 -3
 rfelfd2 2
 getwfk2 1
-tolwfr2 1e-14
+tolwfr2 1e-12
 kptopt2 2
 nqpt2 1
 qpt2 0 0 0
@@ -124,11 +131,21 @@ def pseudopotential(symbol: str, functional: str) -> str:
 
 def cutoff(symbols: list[str], functional: str) -> float:
     """Return the cutoff of the plane waves, Hartree."""
-    return HARD_CUTOFF if functional == "HGH" and HARD & set(symbols) else CUTOFFS[functional]
+    if functional == "HGH" and HARD & set(symbols):
+        return HARD_CUTOFF
+    if functional == "HGH" and set(symbols) <= SOFT:
+        return SOFT_CUTOFF
+    return CUTOFFS[functional]
+
+
+def k_points(name: str) -> tuple[int, tuple]:
+    """Return the number of k points along each axis, and the shifts of the mesh."""
+    return (SHIFTED_MESH, SHIFTS) if name in SHIFTED else (MESH, ((0, 0, 0),))
 
 
 def abinit_input(crystal: dict, functional: str) -> str:
     """Return abinit's input for a crystal of `crystals/`."""
+    mesh, shifts = k_points(crystal["name"])
     symbols = crystal["symbols"]
     kinds = list(dict.fromkeys(symbols))
     rows = [" ".join(f"{x:.8f}" for x in row) for row in crystal["cell"]]
@@ -143,7 +160,9 @@ def abinit_input(crystal: dict, functional: str) -> str:
         types=" ".join(str(kinds.index(symbol) + 1) for symbol in symbols),
         positions="  ".join(positions),
         cutoff=cutoff(symbols, functional),
-        mesh=MESH,
+        mesh=mesh,
+        count=len(shifts),
+        shifts="  ".join(" ".join(str(x) for x in shift) for shift in shifts),
     )
 
 
@@ -185,7 +204,8 @@ def compute(name: str) -> dict:
             "functional": "LDA" if functional == "HGH" else functional,
             "pseudopotentials": SETS[functional],
             "cutoff_hartree": cutoff(crystal["symbols"], functional),
-            "mesh": MESH,
+            "mesh": k_points(name)[0],
+            "shifts": k_points(name)[1],
         },
     }
 

@@ -3,6 +3,7 @@
 import numpy as np
 from ase.neighborlist import neighbor_list
 from exercise_answers import exercise_tests
+from scipy.stats import wasserstein_distance
 
 from tutorial_utils.phonons import errors, heat_capacity
 
@@ -26,6 +27,10 @@ def without_masses(q, m, M, K, k):
     return D
 
 
+def each_spring_twice(q, m, M, K, k):
+    return 2 * two_springs(q, m, M, K, k)
+
+
 def no_masses_at_all(q, m, M, K, k):
     return two_springs(q, 1.0, 1.0, K, k)
 
@@ -47,6 +52,12 @@ def mend(row):
 
 def spread_evenly(row):
     return row - row.mean(axis=0)
+
+
+def not_a_number(row):
+    new = row.copy()
+    new[0] = np.nan
+    return new
 
 
 def in_place(row):
@@ -82,6 +93,24 @@ def divides_by_zero(ν, g, T):
     return 3 * 8.31446 * (g * x**2 * np.exp(x) / (np.exp(x) - 1) ** 2).sum() / np.sum(g)
 
 
+def without_the_first(ν, g, T):
+    ν, g = np.asarray(ν)[1:], np.asarray(g)[1:]
+    return heat(ν, g, T)
+
+
+def numerical_derivative(ν, g, T, δ=1e-3):
+    def energy(T):  # in units of k
+        return (47.992 * ν[1:] * g[1:] / np.expm1(47.992 * ν[1:] / T)).sum() + g[0] * T
+
+    return 3 * 8.31446 * (energy(T * (1 + δ)) - energy(T * (1 - δ))) / (2 * δ * T) / g.sum()
+
+
+def nothing_at_zero(ν, g, T):
+    with np.errstate(all="ignore"):
+        x = 47.992 * np.asarray(ν) / T
+        return 3 * 8.31446 * np.nansum(g * x**2 * np.exp(x) / (np.exp(x) - 1) ** 2) / np.sum(g)
+
+
 # ---- 7.4: lattice sum
 
 
@@ -115,6 +144,15 @@ def bin_by_bin(p, t):
     return np.abs(p / p.sum() - t / t.sum()).mean()
 
 
+def shift_of_the_highest(p, t):
+    return abs(int(p.argmax()) - int(t.argmax())) / len(p)
+
+
+def earth_mover(p, t):
+    x = np.arange(len(p))
+    return wasserstein_distance(x, x, p, t) / len(p)
+
+
 def difference_of_means(p, t):
     x = np.arange(len(p))
     return abs((x * p).sum() / p.sum() - (x * t).sum() / t.sum()) / len(p)
@@ -135,10 +173,13 @@ RIGHT = [
     ("7.3", heat),
     ("7.3", trapezoids),
     ("7.3", lambda ν, g, T: heat_capacity(ν, np.asarray(g, dtype=float), T)),
+    ("7.3", without_the_first),
+    ("7.3", numerical_derivative),
     ("7.4", images),
     ("7.4", shifts),
     ("7.5", cdf),
     ("7.5", lambda p, t: errors(p[None] / p.max(), t[None] / t.max(), np.arange(51.0))["cdf"][0]),
+    ("7.5", earth_mover),
     ("7.6", loss),
     ("7.6", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
 ]
@@ -148,23 +189,37 @@ WRONG = [
     ("7.1", lambda *a: two_springs(*a, sign=1), "the sign of the off-diagonal"),
     ("7.1", not_hermitian, "not Hermitian"),
     ("7.1", lambda *a: two_springs(*a, far=np.pi), "suspect the phases"),
+    ("7.1", each_spring_twice, "counted twice"),
     ("7.2", spread_evenly, "Springs between different atoms have changed"),
     ("7.2", lambda row: row * 1.0, "the sum over atoms is not zero"),
     ("7.2", in_place, "changes its argument"),
+    ("7.2", not_a_number, "not a number"),
     ("7.3", not_normalised, "the scale of g must not matter"),
     ("7.3", divides_by_zero, "zero by zero"),
     ("7.3", lambda ν, g, T: heat(ν, g, T, share=1.0), "three axes"),
     ("7.3", classical_quanta, "take the derivative"),
     ("7.3", lambda ν, g, T: 3 * 8.31446, "quanta are frozen"),
+    ("7.3", nothing_at_zero, "the modes at ν = 0 count as well"),
+    ("7.3", lambda ν, g, T: heat(ν, g, T) * np.sum(g) / np.max(g), "divide g by its sum"),
     ("7.4", nearest, "only the nearest image"),
     ("7.4", lambda *a: images(*a) if a[1] != a[2] else 0.0, "its own images"),
     ("7.4", lambda *a: 2 * images(*a), "counted twice"),
     ("7.4", with_itself, "its own neighbour"),
-    ("7.4", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "enough shifts"),
+    ("7.4", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect the shifts"),
+    ("7.4", lambda a, i, j, f, c: images(a, i, j, f, 6.0), "the cutoff"),
+    (
+        "7.4",
+        lambda a, i, j, f, c: images(a, i, j, lambda r: np.exp(-r), c),
+        "Suspect the shifts of the cell, f",
+    ),
+    ("7.4", lambda *a: np.nan, "should be one number"),
     ("7.5", bin_by_bin, "bin by bin"),
     ("7.5", lambda p, t: np.abs(np.cumsum(p) - np.cumsum(t)).mean(), "divide each by its sum"),
     ("7.5", lambda p, t: (np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean(), "absolute values"),
     ("7.5", difference_of_means, "difference of mean frequencies"),
+    ("7.5", shift_of_the_highest, "at every point"),
+    ("7.5", lambda p, t: 51 * cdf(p, t), "the mean over the points"),
+    ("7.5", lambda p, t: np.nan, "should be one number"),
     ("7.6", lambda k, m: (1 + loss(k, m)) ** 2 - 1, "a frequency is a root"),
     ("7.6", lambda k, m: loss(np.ones_like(m), m), "the stiffness of each atom"),
     ("7.6", lambda k, m: 1 / (1 + loss(k, m)) - 1, "upside down"),

@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import Wrong, exercise, number
 from tutorial_utils.phonons import heat_capacity, spectra
 
 _CHAINS = ((24.0, 16.0, 10.0, 10.0), (12.0, 12.0, 9.0, 4.0), (7.0, 19.0, 3.0, 5.0))  # u, u, eV/Å², eV/Å²
@@ -61,10 +61,15 @@ def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: 
     half = np.sqrt(((first - second) / 2) ** 2 + crossing)
     wanted, found = (first + second) / 2 + np.array([-half, half]), np.linalg.eigvalsh(D)
     if np.abs(found - wanted).max() > 1e-6 * wanted.max():
+        suspect = (
+            "Right at q = 0, so suspect the phases: one spring leads to the neighbour in this period, the "
+            "other to the one in the next."
+            if q
+            else "All springs are wrong by a factor: suspect one that is counted twice, or the unit."
+        )
         raise Wrong(
-            f"For masses {m:g}, {M:g} u and springs {K:g}, {k:g} eV/Å² at q = {q} you find ω² = "
-            f"{found.round(3)}; the chain has {wanted.round(3)}. Right at q = 0, so suspect the phases: "
-            "one spring leads to the neighbour in this period, the other to the one in the next."
+            f"For masses {m:g}, {M:g} u and springs {K:g}, {k:g} eV/Å² at q = {q:g} you find ω² = "
+            f"{found.round(3)}; the chain has {wanted.round(3)}. {suspect}"
         )
 
 
@@ -82,6 +87,8 @@ def mend_the_sum_rule(answer: Callable) -> str:
         raise Wrong("Your function changes its argument: take a copy.")
     if found.shape != row.shape:
         raise Wrong(f"Expected the shape {row.shape}, got {found.shape}.")
+    if not np.isfinite(found).all():
+        raise Wrong("The row holds something that is not a number.")
     left = np.abs(found.sum(axis=0)).max()
     if left > 1e-10:
         raise Wrong(f"Moving all atoms still costs {left:.2f} eV/Å²: the sum over atoms is not zero.")
@@ -106,13 +113,18 @@ def heat(answer: Callable) -> str:
     limit = 3 * spectra.GAS_CONSTANT
     with np.errstate(all="ignore"):
         hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e6), (2 * g, 1e6), (g, 3.0)))
-        warm = float(answer(ν, g, 300.0))
-    if not np.isfinite([hot, double, cold, warm]).all():
+        flat, warm = float(answer(ν, np.ones_like(ν), 1e6)), float(answer(ν, g, 300.0))
+    if not np.isfinite([hot, double, cold, flat, warm]).all():
         raise Wrong("Not a number: at ν = 0 you divide zero by zero. A mode gives 1 there.")
     if abs(double - hot) > 1e-3 * limit:
         raise Wrong(f"Twice g gives {double / hot:.2f} times the heat: the scale of g must not matter.")
     if abs(hot - limit) > 2e-2:
         raise Wrong(f"Hot crystals reach {limit:.2f}, yours {hot:.2f}: {_heat_suspect(hot / limit)}")
+    if abs(flat - limit) > 2e-2:
+        raise Wrong(
+            f"A flat g reaches {flat:.2f} when hot, not {limit:.2f}: the modes at ν = 0 count as well. "
+            "There the formula is zero by zero, and its limit is 1."
+        )
     if cold > 0.02 * limit:
         raise Wrong(f"At 3 K you find {cold:.2f}: quanta are frozen there. Suspect x, which is hν/kT.")
     right = float(heat_capacity(ν, g, 300.0))  # g vanishes at both ends: sum and trapezoids agree
@@ -127,6 +139,8 @@ def heat(answer: Callable) -> str:
 def _heat_suspect(ratio: float) -> str:
     if abs(ratio - 1 / 3) < 1e-2:
         return "each atom moves along three axes."
+    if ratio > 2:
+        return "divide g by its sum; as x → 0 each mode gives k."
     return "each mode gives k when it is hot, whatever its frequency."
 
 
@@ -139,18 +153,24 @@ def _heat_suspect(ratio: float) -> str:
     ],
 )
 def a_lattice_sum(answer: Callable) -> str:
-    """Small, oblique and large cells against a list of all images; the same sums in a supercell."""
-    f = lambda r: np.exp(-r)  # noqa: E731
+    """Small, oblique and large cells against a list of all images, for two functions and cutoffs."""
+    f, g = lambda r: np.exp(-r), lambda r: 1 / (1 + r**2)
     salt = bulk("NaCl", "rocksalt", a=5.6)
     oblique = Atoms("Cu", cell=[[2.5, 0, 0], [2.0, 2.4, 0], [1.0, 0.5, 2.8]], pbc=True)
-    for atoms, i, j in ((salt, 0, 1), (salt, 0, 0), (oblique, 0, 0), (salt.repeat(2), 0, 1)):
+    cases = (
+        (salt, 0, 1, f, 6.0),
+        (salt, 0, 0, f, 6.0),
+        (oblique, 0, 0, f, 6.0),
+        (salt.repeat(2), 0, 1, g, 7.0),
+    )
+    for atoms, i, j, function, cutoff in cases:
+        what = f"{atoms.get_chemical_formula()}, {i} and {j}, cutoff {cutoff:g} Å"
         with np.errstate(all="ignore"):
-            found = float(answer(atoms.copy(), i, j, f, 6.0))
-        first, second, d = neighbor_list("ijd", atoms, 6.0)
+            found = number(answer(atoms.copy(), i, j, function, cutoff), f"The sum for {what}")
+        first, second, d = neighbor_list("ijd", atoms, cutoff)
         chosen = d[(first == i) & (second == j)]
-        wanted = f(chosen).sum()
-        if abs(found - wanted) > 1e-8:
-            raise Wrong(_sum_reason(found, chosen, f, f"{atoms.symbols}, {i} and {j}", i == j))
+        if abs(found - function(chosen).sum()) > 1e-8:
+            raise Wrong(_sum_reason(found, chosen, function, what, i == j))
     return "All images counted once, in small, oblique and large cells, and no atom as its own neighbour."
 
 
@@ -166,7 +186,7 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool)
         return f"{what}: each image is counted twice: pairs i→j and j→i are the same distances."
     if abs(found - total / 2) < 1e-8:
         return f"{what}: half of the images are missing; is each pair listed once only?"
-    return f"{what}: you find {found:.4f}; {images}. Are there enough shifts of the cell?"
+    return f"{what}: you find {found:.4f}; {images}. Suspect the shifts of the cell, f, or the cutoff."
 
 
 @exercise(
@@ -175,18 +195,22 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool)
     hint=["Divide each spectrum by its sum.", "np.cumsum, difference, absolute value, mean."],
 )
 def cumulative_distance(answer: Callable) -> str:
-    """Zero for equal ones, blind to scale, symmetric, and in step with a shift."""
+    """Zero for equal ones, blind to scale, symmetric, in step with a shift, right for two peaks."""
     t = np.exp(-((np.arange(51) - 20.0) ** 2) / 2)
-    shifted = {n: np.roll(t, n) for n in (1, 3, 9, -9)}
-    if abs(answer(t, t)) > 1e-10:
+
+    def distance(p: np.ndarray) -> float:
+        with np.errstate(all="ignore"):
+            return number(answer(p, t), "The distance of two spectra")
+
+    if abs(distance(t)) > 1e-10:
         raise Wrong("A spectrum differs from itself.")
-    if abs(answer(5 * t, t)) > 1e-10:
-        raise Wrong(f"Five times a spectrum is {answer(5 * t, t):.2f} away from it: divide each by its sum.")
-    one, far, back = (float(answer(shifted[n], t)) for n in (1, 9, -9))
+    if abs(distance(5 * t)) > 1e-10:
+        raise Wrong(f"Five times a spectrum is {distance(5 * t):.2f} away from it: divide each by its sum.")
+    one, far, back = (distance(np.roll(t, n)) for n in (1, 9, -9))
     if far < 0 or back < 0 or abs(far - back) > 1e-6:
         raise Wrong(f"Shifts to and fro give {far:.4f} and {back:.4f}: take absolute values.")
     two = (np.roll(t, 6) + np.roll(t, -6)) / 2  # the same mean frequency as t
-    if abs(float(answer(two, t))) < 1e-3:
+    if abs(distance(two)) < 1e-3:
         raise Wrong(
             "Two peaks at equal distances left and right of one count as equal to it: a difference of mean "
             "frequencies cannot see that. Compare the cumulative sums point by point."
@@ -198,7 +222,15 @@ def cumulative_distance(answer: Callable) -> str:
         )
     if abs(one - 1 / 51) > 1e-4:
         raise Wrong(
-            f"One bin off should give 1/51 = 0.0196, yours gives {one:.4f}: the mean over the points."
+            f"One bin off should give 1/51 = 0.0196, yours gives {one:.4f}: divide each spectrum by its sum, "
+            "and take the mean over the points."
+        )
+    lopsided = 0.4 * np.roll(t, -8) + 0.6 * np.roll(t, 10)
+    wanted = np.abs(np.cumsum(lopsided - t)).mean() / t.sum()
+    if abs(distance(lopsided) - wanted) > 0.02 * wanted:  # trapezoids are as good as sums
+        raise Wrong(
+            f"Two peaks beside one, 40 % to its left and 60 % to its right, should give {wanted:.3f}, yours "
+            f"gives {distance(lopsided):.3f}: compare the cumulative sums at every point."
         )
     return "Zero for equal spectra, blind to scale, and in step with the shift."
 
