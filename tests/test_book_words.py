@@ -2,9 +2,12 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
+import notebook_rules as rules
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -90,7 +93,7 @@ def test_each_open_question_has_works_a_place_in_the_course_and_a_next_step():
         assert re.search(r"^\*Next:\* \w", body, re.M), title
 
 
-# ---- README
+# ---- README, set-up, CONTRIBUTING
 
 
 def test_what_the_readme_says_about_time_and_memory_covers_every_session():
@@ -99,6 +102,22 @@ def test_what_the_readme_says_about_time_and_memory_covers_every_session():
     measured = [content["metadata"]["course"]["measured"] for content in CONTENT.values()]
     assert max(each["seconds"] for each in measured) <= 60 * WORDS[minutes]
     assert max(each["memory_gb"] for each in measured) <= float(memory)
+
+
+def test_the_disk_that_the_course_takes_is_the_stated_one():
+    venv = ROOT / ".venv"
+    if Path(sys.prefix) != venv or torch.version.cuda:
+        pytest.skip("the page is about the environment of `make lab` with PyTorch's CPU build")
+    taken = sum(512 * path.lstat().st_blocks for path in venv.rglob("*")) / 1e9
+    assert float(re.search(r"(\d+) GB of disk", PAGES["setup.md"])[1]) == pytest.approx(taken, rel=0.25)
+
+
+def test_what_is_said_to_be_counted_is_what_the_rules_count():
+    low, high = rules.CELLS
+    words = f"{low}–{high} cells, {rules.WORDS[0]:,}–{rules.WORDS[1]:,} words"
+    rest = f"{rules.LONGEST_LINES} lines at most, {rules.MEMORY_GB} GB, {rules.SECONDS // 60} minutes"
+    said = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert f"{words}, code cells of {rest}" in said
 
 
 # ---- the instructor's plans
