@@ -87,7 +87,7 @@ def _slider(slider: dict[str, Any]) -> str:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Let Sphinx read docstrings as plain text, and take from the pages what fails without a network.
+    """Let Sphinx read docstrings as plain text, and take from the pages what fails offline.
 
     Args:
         app: The Sphinx application.
