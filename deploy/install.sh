@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the course from this folder, without a network, into the folder environment beside this file.
+# Installs the course from this folder, offline, into the folder environment beside this file.
 # This kit is for Python @PYTHON@ on @PLATFORM@. PYTHON=/path/to/python names another than python@PYTHON@.
 set -e
 cd "$(dirname "$0")"

@@ -12,6 +12,7 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 
 NAME = "someone/course"
+LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 READ = {path: path.read_text(encoding="utf-8") for path in repository.derived(None)}
 
 
@@ -64,12 +65,14 @@ def test_without_an_address_there_are_no_badges_and_no_buttons():
     settings = yaml.safe_load(repository.config(READ[repository.ROOT / "_config.yml"], None))
     assert settings["launch_buttons"] == {"thebe": False}
     assert settings["repository"]["url"] == ""
+    assert not any(settings["html"][button] for button in LINKS)
 
 
-def test_with_an_address_the_book_opens_colab_and_binder():
+def test_with_an_address_the_book_opens_colab_and_binder_and_leads_to_its_sources():
     settings = yaml.safe_load(repository.config(READ[repository.ROOT / "_config.yml"], NAME))
     assert settings["repository"] == {"url": f"https://github.com/{NAME}", "branch": "main"}
     assert set(settings["launch_buttons"]) == {"thebe", "colab_url", "binderhub_url"}
+    assert all(settings["html"][button] for button in LINKS)
 
 
 def lesson() -> str:

@@ -333,7 +333,7 @@ def test_a_page_of_the_book_gets_captions_anchors_and_badges():
     figure = {"data": [], "layout": {"meta": {"alt": ALT}}}
     page = BeautifulSoup(dressed(PAGE.replace("FIGURE", figure_html(figure)), "1"), "html.parser")
     assert page.select_one(".course-figure .course-caption").get_text() == f"Figure 1.1 · {ALT}"
-    for name in ("figure-1", "exercise-1-2", "pitfall-1"):
+    for name in ("section-1", "section-2", "figure-1", "exercise-1-2", "pitfall-1"):
         assert len(page.select(f"#{name}")) == 1
     assert [badge.get_text() for badge in page.select("h2 > .course-badge")] == ["core", "further"]
     assert len(page.select("section.course-further")) == 1

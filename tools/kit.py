@@ -1,4 +1,4 @@
-"""Write the offline kit: one tar file with all that a computer without a network needs.
+"""Write the offline kit: one tar file with all that a computer that is offline needs.
 
     python tools/kit.py        _build/tutorial-utils-kit.tar, for the system and the Python that make it
 

@@ -88,6 +88,8 @@ def config(text: str, name: str | None) -> str:
         buttons += ["  colab_url: https://colab.research.google.com", "  binderhub_url: https://mybinder.org"]
     place = ["repository:", f'  url: "{f"https://github.com/{name}" if name else ""}"', "  branch: main", ""]
     block = "\n".join(buttons + place)
+    leads = "true" if name else "false"
+    text = re.sub(r"(use_(?:repository|issues|edit_page)_button): \w+", rf"\1: {leads}", text)
     return CONFIG.sub(lambda found: found[1] + block + found[2], text)
 
 

@@ -91,6 +91,6 @@ echo "Installing $torch, then the other packages of constraints.txt (the first t
 # First and alone: a later step that sees torch in place leaves it as it is.
 "${pip[@]}" install --quiet "$torch" ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"}
 "${pip[@]}" install --quiet --use-pep517 --constraint constraints.txt --editable '.[all]'
-# JavaScript for figures without a network; without it figures take it from the web, and `make book` says why not.
+# JavaScript for figures that are drawn offline; if it cannot be fetched, figures take it from the web, and `make book` says why not.
 "$venv/bin/python" tools/vendor.py || true
 echo "$wanted" > "$stamp"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
 from pathlib import Path
+from urllib.parse import urlparse
 
 from bs4 import BeautifulSoup, Tag
 
@@ -160,8 +161,12 @@ def first(article: Tag) -> Slide:
 def deck(page: Path) -> str:
     """Return the slides of one page of the book."""
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-    for link in soup.select("a.headerlink, button.copybtn, .course-badge"):
-        link.decompose()
+    for part in soup.select("a.headerlink, button.copybtn, .course-badge, .course-anchor"):
+        part.decompose()
+    for link in soup.select("article a[href]"):  # slides lie in a folder of their own
+        if not urlparse(link["href"]).scheme:
+            own = page.name * link["href"].startswith("#")
+            link["href"] = f"../notebooks/{own}{link['href']}"
     wanted = ("offline.js", "mathjax", "MathJax")
     scripts = [tag for tag in soup.find_all("script") if any(word in str(tag)[:400] for word in wanted)]
     scripts = [tag for tag in scripts if not tag.find_parent("article")]

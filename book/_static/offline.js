@@ -146,7 +146,9 @@
     });
   }
 
-  // what goes further than the core starts folded
+  function isHeading(part) { return Boolean(part) && /^H[1-6]$/.test(part.tagName); }
+
+  // what goes further than the core starts folded; the heading stays, and the anchor before it
   function foldFurther() {
     document.querySelectorAll("section.course-further").forEach(function (section) {
       const fold = document.createElement("details"), summary = document.createElement("summary");
@@ -155,7 +157,7 @@
       fold.className = "course-further-fold";
       summary.textContent = "Going further: read this section" + count;
       fold.append(summary, ...Array.from(section.children).filter(function (part) {
-        return !/^(H[1-6]|SPAN)$/.test(part.tagName);
+        return !isHeading(part) && !isHeading(part.nextElementSibling);
       }));
       section.append(fold);
     });
@@ -239,7 +241,8 @@
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!target) return;
     let moved = false;
-    const inside = target.tagName === "SECTION" && target.querySelector(":scope > details.course-further-fold");
+    const section = isHeading(target.nextElementSibling) ? target.parentElement : target;
+    const inside = section.querySelector(":scope > details.course-further-fold");
     for (let part = inside || target; part; part = part.parentElement) {
       if (part.tagName === "DETAILS" && !part.open) moved = part.open = true;
       if (part.hidden && part.reveal) { part.reveal(); moved = true; }

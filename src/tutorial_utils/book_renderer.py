@@ -14,6 +14,7 @@ from typing import Any
 
 from bs4 import BeautifulSoup, Comment
 from docutils import nodes
+from sphinx import addnodes
 
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 
@@ -86,7 +87,7 @@ def _slider(slider: dict[str, Any]) -> str:
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Let Sphinx read docstrings as plain text, and take from the pages what fails without a network.
+    """Let Sphinx read docstrings as plain text, and take from the pages what fails offline.
 
     Args:
         app: The Sphinx application.
@@ -96,11 +97,21 @@ def setup(app: Any) -> dict[str, bool]:
     """
     # before napoleon (500), which finds the sections and adds reStructuredText of its own
     app.connect("autodoc-process-docstring", _escape, priority=400)
+    app.connect("doctree-read", _keep_anchors)
     app.connect("html-page-context", _drop_thebe, priority=900)
     app.connect("html-page-context", _name_page, priority=900)
     app.connect("html-page-context", _dress_page, priority=900)
     app.connect("build-finished", _lighten)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _keep_anchors(app: Any, doctree: Any) -> None:
+    """Let 02_group_theory.ipynb#exercise-2-4 lead there: Sphinx does not know the anchors of `dressed`."""
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        page, anchor = link.get("reftarget", ""), link.get("reftargetid")
+        if anchor and page.startswith("notebooks/"):
+            address = f"{app.builder.get_relative_uri(app.env.docname, page)}#{anchor}"
+            link.replace_self(nodes.reference("", "", *link.children, refuri=address, internal=True))
 
 
 def _drop_thebe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -158,8 +169,9 @@ def dressed(body: str, session: str = "") -> str:
         session: number of the session; "" on other pages.
 
     Returns:
-        The same page: each figure with a numbered caption, each figure, exercise and pitfall with an anchor
-        that stays (#figure-3, #exercise-1-2, #pitfall-2), sections marked as core or going further.
+        The same page: each figure with a numbered caption; each section, figure, exercise and pitfall with an
+        anchor that stays (#section-4, #figure-3, #exercise-1-2, #pitfall-2); sections marked as core or
+        going further.
     """
     soup: Any = BeautifulSoup(body, "html.parser")
     for number, figure in enumerate(soup.select(".course-figure, .course-structure"), start=1):
@@ -223,6 +235,8 @@ def _badges(soup: Any) -> None:
     """Say of each numbered section whether it is core or goes further."""
     for heading in soup.find_all(["h2", "h3"]):
         text, section = heading.get_text(), heading.parent
+        if number := re.match(r"(\d+) · ", text):
+            _anchor(soup, heading, f"section-{number[1]}")
         further = "Going further" in text
         if further and section.name == "section":
             section["class"] = [*section.get("class", []), "course-further"]

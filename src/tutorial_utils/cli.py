@@ -212,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     data = commands.add_parser("data", help="the data sets of the course")
     actions = data.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="what there is")
-    actions.add_parser("fetch", help="download one, to work without a network later").add_argument("name")
+    actions.add_parser("fetch", help="download one, to work offline later").add_argument("name")
     phonons = commands.add_parser("phonons", help="the networks of session 7")
     scores = phonons.add_subparsers(dest="action", required=True)
     evaluation = scores.add_parser("evaluate", help="score the shipped ensemble on published spectra")

@@ -1,4 +1,4 @@
-"""JupyterLab's local copy of 3Dmol.js: structures turn without a network.
+"""JupyterLab's local copy of 3Dmol.js: structures turn offline.
 
 A Jupyter server extension, switched on by the configuration file that the package installs. It serves the
 copy that `make lab` puts into the environment; where there is none, viewers take the public one.

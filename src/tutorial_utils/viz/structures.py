@@ -83,7 +83,8 @@ class Structure:
         )
 
     def _key(self) -> str:
-        mark = '<span style="color:{}" aria-hidden="true">&#9632;</span> {}'
+        square = '<span style="color:{}" aria-hidden="true">&#9632;</span>'
+        mark = f'<span style="white-space:nowrap">{square} {{}}</span>'  # a name stays beside its colour
         named = [field for field in self.fields if field.name]
         return "&emsp;".join(mark.format(field.color, html.escape(field.name)) for field in named)
 
