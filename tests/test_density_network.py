@@ -281,6 +281,20 @@ def test_errors_stay_below_what_was_reached() -> None:
     assert rows("shipped", "dipole")["shipped network", 12] < 0.8
 
 
+def test_on_published_trimers_fine_tuning_does_not_beat_a_start_from_nothing() -> None:
+    found = rows("published trimers", "error")
+    assert found["from nothing", 3] < found["fine-tuned", 3] < 0.3 * found["shipped network", 3]
+
+
+def test_the_coulomb_metric_is_the_best_for_dipoles() -> None:
+    found = rows("losses", "dipole")
+    for size in (2, 4, 8, 12):
+        coulomb, overlap, plain = (
+            found[name, size] for name in ("Coulomb metric", "overlap metric", "coefficients")
+        )
+        assert coulomb < 0.75 * overlap < overlap < 0.6 * plain
+
+
 def test_all_rungs_of_the_ladder_are_in_order() -> None:
     energy = rows("energy", "energy")
     for size in (2, 4, 6):
