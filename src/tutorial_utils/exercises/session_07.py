@@ -166,7 +166,7 @@ def a_lattice_sum(answer: Callable) -> str:
     for atoms, i, j, function, cutoff in cases:
         what = f"{atoms.get_chemical_formula()}, {i} and {j}, cutoff {cutoff:g} Å"
         with np.errstate(all="ignore"):
-            found = number(answer(atoms.copy(), i, j, function, cutoff), f"The sum for {what}")
+            found = number(answer(atoms.copy(), i, j, function, cutoff), f"The sum for {what}").real
         first, second, d = neighbor_list("ijd", atoms, cutoff)
         chosen = d[(first == i) & (second == j)]
         if abs(found - function(chosen).sum()) > 1e-8:
@@ -200,7 +200,7 @@ def cumulative_distance(answer: Callable) -> str:
 
     def distance(p: np.ndarray) -> float:
         with np.errstate(all="ignore"):
-            return number(answer(p, t), "The distance of two spectra")
+            return number(answer(p, t), "The distance of two spectra").real
 
     if abs(distance(t)) > 1e-10:
         raise Wrong("A spectrum differs from itself.")
