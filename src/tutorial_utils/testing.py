@@ -16,7 +16,6 @@ Tolerances are those of double precision: call ``torch.set_default_dtype(torch.f
 ``pytest.register_assert_rewrite("tutorial_utils.testing")``, so that a failure shows its numbers.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,15 +134,21 @@ class ModelMixin:
         graph = self.graph(self.structures[0]())
         y = model(graph).detach()
         for dtype in (torch.float32, torch.float64):
-            other = copy.deepcopy(model).to(dtype)
+            other = self.twin(model).to(dtype)
             found = other(graphs.follow(graph, other))
             assert found.dtype == dtype
             torch.testing.assert_close(found.to(y), y, rtol=1e-3, atol=1e-3 * float(y.abs().max()))
         with second_device() as device:
-            far = copy.deepcopy(model).to(device)
+            far = self.twin(model).to(device)
             found = far(graphs.follow(graph, far))
             assert found.device.type == device.type
             torch.testing.assert_close(found.cpu(), y, rtol=1e-5, atol=1e-5 * float(y.abs().max()))
+
+    def twin(self, model: torch.nn.Module) -> torch.nn.Module:
+        """Build another model with the same weights."""
+        other = self.build().eval()
+        other.load_state_dict(model.state_dict())
+        return other
 
     def leaving(self, distance: float) -> Atoms:
         """Three atoms, the third of which goes along x, Å; the second is out of its reach at the end."""
