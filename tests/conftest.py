@@ -1,5 +1,6 @@
 """What every test starts from: double precision, and random numbers that repeat."""
 
+import e3nn
 import numpy as np
 import pytest
 import torch
@@ -20,10 +21,12 @@ def double_precision():
 
 @pytest.fixture(autouse=True)
 def same_start():
-    """A test may change the default dtype and draw numbers; the next one does not notice."""
+    """A test may change the default dtype or e3nn's options and draw numbers; the next does not notice."""
     torch.manual_seed(0)
+    options = e3nn.get_optimization_defaults()
     yield
     torch.set_default_dtype(torch.float64)
+    e3nn.set_optimization_defaults(**options)
 
 
 @pytest.fixture

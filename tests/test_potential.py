@@ -1,6 +1,5 @@
 """A network in use: inputs beside the elements, units, a loss, ASE, files, a compiler, another device."""
 
-import e3nn
 import numpy as np
 import pytest
 import torch
@@ -129,7 +128,6 @@ def test_a_file_builds_its_network_again(tmp_path):
 
 
 def test_the_compiler_finds_no_branch_that_depends_on_data():
-    e3nn.set_optimization_defaults(jit_mode="eager")  # NequIP, once imported, asks for another one
     model = potential()
     compiled = torch.compile(model, fullgraph=True, backend="eager")
     graph = graphs.batch([graphs.to_graph(a, 5.0) for a in (salt(), ethanol())])

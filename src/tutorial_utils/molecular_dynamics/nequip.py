@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import ase.io
+import e3nn
 import numpy as np
 import pandas as pd
 import torch
@@ -309,8 +310,13 @@ def calculator(checkpoint: str | Path) -> Calculator:
     if not Path(checkpoint).is_file():
         raise ValueError(f"checkpoint: there is no file {checkpoint}; run train first")
     # NequIPCalculator.from_compiled_model takes compiled models only: here the parts that it is made of.
-    set_global_state()
-    (model,) = ModelFromCheckpoint(str(checkpoint)).values()
+    # NequIP asks e3nn for scripted parts, which cannot be copied: other networks shall not have them.
+    options = e3nn.get_optimization_defaults()
+    try:
+        set_global_state()
+        (model,) = ModelFromCheckpoint(str(checkpoint)).values()
+    finally:
+        e3nn.set_optimization_defaults(**options)
     elements = model.metadata["type_names"].split()
     to_graph = [
         ChemicalSpeciesToAtomTypeMapper(elements, {element: element for element in elements}),

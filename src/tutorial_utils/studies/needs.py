@@ -88,7 +88,7 @@ def systems() -> list[System]:
         kept = {"molecules": 50, "test": "new molecules", "target": target, "equal": "equal scalars"}
         errors = means("tensor_ladder", models, "error", **kept)
         found.append(System(3, target, errors, {}, reach["ladder"]))
-    study = {"study": "learning", "clusters": 266, "measure": "error", "molecules": 3}
+    study = {"study": "learning", "clusters": 204, "measure": "error", "molecules": 3}
     spectra = {"study": "models", "crystals": 1192, "measure": "cdf"}
     densities = means("density_network", names, "value", **study)
     phonons = means("phonon_networks", {l: names[l] for l in (0, 1, 2)}, "value", **spectra)
@@ -108,9 +108,15 @@ def systems() -> list[System]:
 
 
 def means(table: str, models: dict[int, str], value: str, **kept: object) -> dict[int, float]:
-    """Return degree -> mean over seeds of a column, of the rows of a model that are kept."""
+    """Return degree -> mean over seeds of a column, of the rows of a model that are kept.
+
+    Raises:
+        ValueError: if the table has no such rows.
+    """
     data = datasets.load(table)
     rows = np.all([data[column] == wanted for column, wanted in kept.items()], axis=0)
+    if missing := set(models.values()) - set(data["model"][rows]):
+        raise ValueError(f"table: {table} has no rows of {', '.join(sorted(missing))} with {kept}")
     return {l: float(data[value][rows & (data["model"] == name)].mean()) for l, name in models.items()}
 
 
