@@ -129,6 +129,7 @@ def test_sliders_of_structures_move(visit):
 
 @pictures
 def test_a_wheel_over_a_figure_scrolls_the_page(visit):
+    unfold(visit.page)
     for place in each(visit.page.locator(f"{FIGURES}, {STRUCTURES}"))[:2]:
         drawn(place).hover()
         before = visit.page.evaluate("window.scrollY")
