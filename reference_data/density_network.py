@@ -268,29 +268,28 @@ def energies(raw: Path) -> list[list]:
     the first seed.
     """
     count = len(within(splits()["train"], LARGEST))
-    ladder: dict[tuple[str, int], Predict] = {
-        (name, 0): baseline(("baselines", name, count, 0))
-        for name in ("constant atoms", "isolated molecules")
+    ladder: dict[str, Predict] = {
+        name: baseline(("baselines", name, count, 0)) for name in ("constant atoms", "isolated molecules")
     }
-    ladder[FULL, 0] = predictor(weights(raw, full(0)))
-    ladder |= {(SHIPPED, 0): predictor(CHECKPOINT), (FITTED, 0): looked_up("coefficients")}
-    found: dict[tuple[str, int, int, str], list[float]] = {}
+    ladder[FULL] = predictor(weights(raw, full(0)))
+    ladder |= {SHIPPED: predictor(CHECKPOINT), FITTED: looked_up("coefficients")}
+    found: dict[tuple[str, int, str], list[float]] = {}
     test = splits()["test"]
     for size, few in PER_SIZE.items():
         for n in test[clusters()["molecules"][test] == size][:few].tolist():
             true = density(n)
-            found.setdefault((OWN_GUESS, 0, size, "cycles"), []).append(cycles(true.atoms))
+            found.setdefault((OWN_GUESS, size, "cycles"), []).append(cycles(true.atoms))
             for model, predict in ladder.items():
                 rho = predict(true.atoms)
                 c = metrics(n).with_electrons(rho.coefficients, float(true.atoms.numbers.sum()))
                 step = one_step(rho.with_coefficients(c))
                 error = abs(step.energy - clusters()["energy"][n]) / size / (kcal / mol)
-                found.setdefault((*model, size, "energy"), []).append(error)
+                found.setdefault((model, size, "energy"), []).append(error)
                 more = cycles(true.atoms, step.density_matrix)
-                found.setdefault((*model, size, "cycles"), []).append(more)
+                found.setdefault((model, size, "cycles"), []).append(more)
     return [
-        ["energy", name, 0, seed, size, measure, float(f"{np.mean(values):.4g}")]
-        for (name, seed, size, measure), values in found.items()
+        ["energy", name, 0, 0, size, measure, float(f"{np.mean(values):.4g}")]
+        for (name, size, measure), values in found.items()
     ]
 
 
