@@ -234,7 +234,7 @@ def test_constant_atoms_are_the_mean(density, dimer) -> None:
 
 
 def test_the_kernel_model_knows_what_it_has_seen_and_turns_it(density, points, rng) -> None:
-    model = baselines.FrameKernel.fit([density])
+    model = baselines.FrameKernel.fit([density], scale=1.0, ridge=1e-8)
     again = model.predict(density.atoms)
     assert torch.allclose(again.coefficients, density.coefficients, atol=1e-5)
     R = -torch.tensor(symmetry.random_rotation(rng))

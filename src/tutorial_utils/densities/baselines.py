@@ -65,11 +65,15 @@ class FrameKernel:
     features: Tensor
     weights: Tensor
     mean: Tensor
-    scale: float = 1.0
+    scale: float
 
     @classmethod
-    def fit(cls, densities: Sequence[Density], *, scale: float = 1.0, ridge: float = 1e-8) -> "FrameKernel":
-        """Solve (K + ridge) w = c - mean for all frames of all molecules, K = exp(-|x - x'|² / 2 scale²)."""
+    def fit(cls, densities: Sequence[Density], *, scale: float, ridge: float) -> "FrameKernel":
+        """Solve (K + ridge) w = c - mean for all frames of all molecules, K = exp(-|x - x'|² / 2 scale²).
+
+        Both numbers have to be chosen on validation data; with a ridge that is too small the model follows
+        every wiggle of its training data.
+        """
         rows, wanted, turns = [], [], []
         for density in densities:
             slices = density.basis.slices(density.atoms.numbers)
