@@ -239,16 +239,20 @@ class TestPretrained:
         assert ours < 0.32 * apart and off < dipole and missing < 0.002
 
 
-def rows(study: str, measure: str) -> dict[tuple[str, int], float]:
-    """Means over seeds: (model, molecules) -> value."""
+def test_an_ion_is_given_away_by_its_electrons_alone() -> None:
+    ion = Atoms("OHHH", [[0, 0, 0], [0.94, 0, 0.3], [-0.47, 0.81, 0.3], [-0.47, -0.81, 0.3]])  # H3O+
+    assert abs(network.density_of(network.pretrained(), ion).electrons().item() - 10) > 0.3
+
+
+def rows(study: str, measure: str, clusters: int | None = None) -> dict[tuple[str, int], float]:
+    """Means over seeds, all numbers of training clusters or one: (model, molecules) -> value."""
     if "density_network" not in datasets.names():
         pytest.skip("density_network is not made yet")
     table = datasets.load("density_network")
     found: dict[tuple[str, int], list[float]] = {}
-    for which, model, size, name, value in zip(
-        *(table[column] for column in ("study", "model", "molecules", "measure", "value")), strict=True
-    ):
-        if (which, name) == (study, measure):
+    columns = ("study", "model", "clusters", "molecules", "measure", "value")
+    for which, model, count, size, name, value in zip(*(table[column] for column in columns), strict=True):
+        if (which, name) == (study, measure) and clusters in (None, count):
             found.setdefault((str(model), int(size)), []).append(float(value))
     return {key: float(np.mean(values)) for key, values in found.items()}
 
@@ -272,8 +276,40 @@ def test_only_larger_clusters_teach_what_happens_in_large_ones() -> None:
     assert share["n ≤ 8", 12] == pytest.approx(share["n ≤ 8", 6], rel=0.25)  # eights: almost flat
 
 
+@pytest.mark.parametrize("measure", ["error", "dipole", "potential"])
+def test_larger_training_clusters_teach_more_than_more_small_ones(measure: str) -> None:
+    half, whole = (rows("learning", measure, count)["l ≤ 3", 12] for count in (102, 204))
+    fours, eights = (
+        rows("network", measure)["equivariant network", 12],
+        rows("transfer", measure)["n ≤ 8", 12],
+    )
+    assert whole > 0.85 * half and eights < 0.75 * fours
+
+
+def test_longer_training_helps_for_the_sizes_in_training_alone() -> None:
+    """`losses` trains for a fifth of the steps of `network`."""
+    for measure, worse in (("error", 1.0), ("dipole", 1.1)):
+        short, long = rows("losses", measure), rows("network", measure)
+        ratio = {n: long["equivariant network", n] / short["overlap metric", n] for n in (2, 4, 12)}
+        assert ratio[2] < 0.9 and ratio[12] > worse
+
+
+def test_the_kernel_wins_for_one_molecule_and_for_pairs() -> None:
+    """It is tuned on validation clusters, and for larger clusters an honest rival still."""
+    found = rows("baselines", "error") | rows("network", "error")
+    share = {
+        n: found["kernel in the molecule's frame", n] / found["equivariant network", n]
+        for n in (1, 2, 3, 4, 6, 8, 12)
+    }
+    assert max(share[1], share[2]) < 1 < min(share[n] for n in (4, 6, 8, 12))
+    assert share[3] == pytest.approx(1, rel=0.05) and share[12] < 1.3
+
+
 def test_errors_stay_below_what_was_reached() -> None:
-    """Mean ε of clusters up to four molecules and of twelve; the shipped network, its dipoles (D) too."""
+    """Mean ε (%) of clusters up to four molecules and of twelve; the shipped network, its dipoles (D) too.
+
+    Hoped for were 0.13 and 0.40; of the shipped network at twelve molecules 0.25, and 0.3 D.
+    """
     ours, shipped = rows("network", "error"), rows("shipped", "error")
     assert np.mean([ours["equivariant network", n] for n in (1, 2, 3, 4)]) < 0.18
     assert ours["equivariant network", 12] < 0.62

@@ -113,7 +113,7 @@ def test_a_turned_dimer_has_turned_coefficients(clusters: datasets.Dataset, rng)
 
 
 def test_the_catalogue_is_that_of_the_file(clusters: datasets.Dataset, water) -> None:
-    """Those whose field did not settle are left out."""
+    """Those that are not labelled, or whose field did not settle, are left out."""
     wanted = water.catalogue(water.read_frames(water.FOLDER, water.RAW))
     listed = iter([(c.split, c.frame, c.molecules) for c in wanted])
     stored = zip(clusters["split"], clusters["frame"], clusters["molecules"], strict=True)
