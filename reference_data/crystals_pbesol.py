@@ -6,9 +6,9 @@ Forces are kept, one set for each displaced supercell, in the order of `atoms.re
 `phonons.load_constants` turns them into force constants. The density of states follows: a mesh of 20³
 waves, Gaussians of 10 1/cm, at 0, 20, … 1000 1/cm as in the published set, divided by its maximum. `dos` is
 without the field of the ions, and so lacks the LO-TO splitting of polar crystals (`polar` marks them).
-Where `born_charges.py` has computed Born charges, these and the dielectric constant are kept too, and
-`dos_field` holds the spectrum with the field. A crystal with an imaginary mode keeps its forces and loses its
-DoS.
+Where `born_charges.py` has computed Born charges, these and the dielectric constant are kept as computed, and
+`dos_field` holds the spectrum with the field, for which the charges are made neutral. A crystal with an
+imaginary mode keeps its forces and loses its DoS.
 """
 
 import json
@@ -53,12 +53,12 @@ def constants_of(record: dict) -> ForceConstants:
 
 
 def field_of(record: dict) -> tuple[np.ndarray, float]:
-    """Return Born charges (e), made to add up to nothing, and ε∞; NaN if they were not computed."""
+    """Return Born charges (e) and ε∞ as computed; NaN if they were not."""
     path = BORN_CHARGES / f"{record['name']}.json"
     if not path.exists():
         return np.full(len(record["symbols"]), np.nan), np.nan
     computed = json.loads(path.read_text(encoding="utf-8"))
-    return np.array(computed["born"]) - np.mean(computed["born"]), computed["dielectric"]
+    return np.array(computed["born"]), computed["dielectric"]
 
 
 def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> dict:
@@ -69,7 +69,7 @@ def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> d
 
     waves, nothing = frequencies(constants, mesh(WAVES)), np.full(len(GRID), np.nan)
     stable = bool(waves.min() > STABLE)
-    field = Field(born[:, None, None] * np.eye(3), dielectric * np.eye(3))
+    field = Field(born[:, None, None] * np.eye(3), dielectric * np.eye(3)).neutral()
     split = stable and dielectric > 0
     return {
         "stable": stable,

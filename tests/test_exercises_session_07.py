@@ -41,12 +41,26 @@ def not_hermitian(q, m, M, K, k):
     return D
 
 
+def all_signs_turned(q, m, M, K, k):
+    return -two_springs(q, m, M, K, k)
+
+
+def one_mean_spring(q, m, M, K, k):
+    return two_springs(q, m, M, (K + k) / 2, (K + k) / 2)
+
+
 # ---- 7.2: sum rule
 
 
 def mend(row):
     new = row.copy()
     new[0] -= row.sum(axis=0)
+    return new
+
+
+def with_itself_in_the_sum(row):
+    new = row.copy()
+    new[0] = -row.sum(axis=0)
     return new
 
 
@@ -105,6 +119,29 @@ def numerical_derivative(ν, g, T, δ=1e-3):
     return 3 * 8.31446 * (energy(T * (1 + δ)) - energy(T * (1 - δ))) / (2 * δ * T) / g.sum()
 
 
+def sum_over_integral(ν, g, T):
+    return heat(ν, g, T) * np.sum(g) / np.trapezoid(g, ν)
+
+
+def energy_over_temperature(ν, g, T):  # with that of the ground state
+    x = np.maximum(47.992 * np.asarray(ν) / T, 1e-6)
+    return 3 * 8.31446 * (g * x * (1 / np.expm1(x) + 0.5)).sum() / np.sum(g)
+
+
+def at_the_mean_frequency(ν, g, T):
+    return heat(np.array([(ν * g).sum() / g.sum()]), np.ones(1), T)
+
+
+def scales_its_argument(ν, g, T):
+    g /= g.sum()
+    return heat(ν, g, T)
+
+
+def half_sinh(ν, g, T):  # the same, written otherwise
+    half = np.maximum(47.992 * np.asarray(ν) / T, 1e-6) / 2
+    return 3 * 8.31446 * (g * (half / np.sinh(half)) ** 2).sum() / np.sum(g)
+
+
 def nothing_at_zero(ν, g, T):
     with np.errstate(all="ignore"):
         x = 47.992 * np.asarray(ν) / T
@@ -125,6 +162,16 @@ def shifts(atoms, i, j, f, cutoff):
     return f(r[(r > 1e-8) & (r < cutoff)]).sum()
 
 
+def all_neighbours(atoms, i, j, f, cutoff):
+    first, _, d = neighbor_list("ijd", atoms, cutoff)
+    return f(d[first == i]).sum()
+
+
+def mean_of_images(atoms, i, j, f, cutoff):
+    first, second, d = neighbor_list("ijd", atoms, cutoff)
+    return f(d[(first == i) & (second == j)]).mean()
+
+
 def nearest(atoms, i, j, f, cutoff):
     return f(atoms.get_distance(i, j, mic=True)) if i != j else 0.0
 
@@ -138,6 +185,24 @@ def with_itself(atoms, i, j, f, cutoff):
 
 def cdf(p, t):
     return np.abs(np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean()
+
+
+def from_the_top(p, t):
+    return cdf(p[::-1], t[::-1])
+
+
+def steps_of(p, t):
+    return np.cumsum(p / p.sum() - t / t.sum())
+
+
+def absolute_too_early(p, t):
+    return np.cumsum(np.abs(p / p.sum() - t / t.sum())).mean()
+
+
+def divides_in_place(p, t):
+    p /= p.sum()
+    t /= t.sum()
+    return cdf(p, t)
 
 
 def bin_by_bin(p, t):
@@ -165,9 +230,25 @@ def loss(stiffness, masses):
     return np.sqrt(stiffness.mean() / masses.mean() / (stiffness / masses).mean()) - 1
 
 
+def absolute_loss(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean()) - np.sqrt((stiffness / masses).mean())
+
+
+def mean_of_roots(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean()) / np.sqrt(stiffness / masses).mean() - 1
+
+
+def divides_stiffness(stiffness, masses):
+    found = loss(stiffness, masses)
+    stiffness /= masses
+    return found
+
+
 RIGHT = [
     ("7.1", two_springs),
     ("7.1", half_a_period),
+    ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, K, k).tolist()),
+    ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, k, K)),  # the next cell lies on the other side
     ("7.2", mend),
     ("7.2", lambda row: np.concatenate([-row[1:].sum(axis=0)[None], row[1:]])),
     ("7.3", heat),
@@ -175,11 +256,14 @@ RIGHT = [
     ("7.3", lambda ν, g, T: heat_capacity(ν, np.asarray(g, dtype=float), T)),
     ("7.3", without_the_first),
     ("7.3", numerical_derivative),
+    ("7.3", half_sinh),
     ("7.4", images),
     ("7.4", shifts),
+    ("7.4", lambda atoms, i, j, f, cutoff: images(atoms, j, i, f, cutoff)),
     ("7.5", cdf),
     ("7.5", lambda p, t: errors(p[None] / p.max(), t[None] / t.max(), np.arange(51.0))["cdf"][0]),
     ("7.5", earth_mover),
+    ("7.5", from_the_top),
     ("7.6", loss),
     ("7.6", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
 ]
@@ -190,6 +274,9 @@ WRONG = [
     ("7.1", not_hermitian, "not Hermitian"),
     ("7.1", lambda *a: two_springs(*a, far=np.pi), "suspect the phases"),
     ("7.1", each_spring_twice, "counted twice"),
+    ("7.1", all_signs_turned, "ω² is negative"),
+    ("7.1", one_mean_spring, "two equal springs"),
+    ("7.2", with_itself_in_the_sum, "holds Φ₀₀ itself"),
     ("7.2", spread_evenly, "Springs between different atoms have changed"),
     ("7.2", lambda row: row * 1.0, "the sum over atoms is not zero"),
     ("7.2", in_place, "changes its argument"),
@@ -198,6 +285,12 @@ WRONG = [
     ("7.3", divides_by_zero, "zero by zero"),
     ("7.3", lambda ν, g, T: heat(ν, g, T, share=1.0), "three axes"),
     ("7.3", classical_quanta, "take the derivative"),
+    ("7.3", sum_over_integral, "a sum over an integral"),
+    ("7.3", energy_over_temperature, "an energy over T"),
+    ("7.3", at_the_mean_frequency, "at the mean frequency"),
+    ("7.3", lambda ν, g, T: heat(ν / (2 * np.pi), g, T), "a factor of 2π"),
+    ("7.3", lambda ν, g, T: heat(2 * np.pi * ν, g, T), "a factor of 2π"),
+    ("7.3", scales_its_argument, "changes its argument"),
     ("7.3", lambda ν, g, T: 3 * 8.31446, "quanta are frozen"),
     ("7.3", nothing_at_zero, "the modes at ν = 0 count as well"),
     ("7.3", lambda ν, g, T: heat(ν, g, T) * np.sum(g) / np.max(g), "divide g by its sum"),
@@ -205,6 +298,9 @@ WRONG = [
     ("7.4", lambda *a: images(*a) if a[1] != a[2] else 0.0, "its own images"),
     ("7.4", lambda *a: 2 * images(*a), "counted twice"),
     ("7.4", with_itself, "its own neighbour"),
+    ("7.4", all_neighbours, "Only images of j"),
+    ("7.4", mean_of_images, "take no mean"),
+    ("7.4", lambda a, i, j, f, c: f(images(a, i, j, lambda r: r, c)), "not r"),
     ("7.4", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect the shifts"),
     ("7.4", lambda a, i, j, f, c: images(a, i, j, f, 6.0), "the cutoff"),
     (
@@ -218,12 +314,21 @@ WRONG = [
     ("7.5", lambda p, t: (np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean(), "absolute values"),
     ("7.5", difference_of_means, "difference of mean frequencies"),
     ("7.5", shift_of_the_highest, "at every point"),
+    ("7.5", absolute_too_early, "after the cumulative sums"),
+    ("7.5", divides_in_place, "changes its argument"),
+    ("7.5", lambda p, t: np.abs(steps_of(p, t)).max(), "a maximum in place"),
+    ("7.5", lambda p, t: np.sqrt((steps_of(p, t) ** 2).mean()), "a square"),
+    ("7.5", lambda p, t: np.abs(np.cumsum(p / p.sum()) - np.cumsum(t)).mean(), "treat both alike"),
     ("7.5", lambda p, t: 51 * cdf(p, t), "the mean over the points"),
     ("7.5", lambda p, t: np.nan, "should be one number"),
     ("7.6", lambda k, m: (1 + loss(k, m)) ** 2 - 1, "a frequency is a root"),
     ("7.6", lambda k, m: loss(np.ones_like(m), m), "the stiffness of each atom"),
     ("7.6", lambda k, m: 1 / (1 + loss(k, m)) - 1, "upside down"),
     ("7.6", lambda k, m: -abs(loss(k, m)), "keep the sign"),
+    ("7.6", lambda k, m: 100 * loss(k, m), "not a percentage"),
+    ("7.6", absolute_loss, "divide it by the exact one"),
+    ("7.6", mean_of_roots, "the root of a mean"),
+    ("7.6", divides_stiffness, "changes its argument"),
 ]
 
 TestAnswers = exercise_tests(7, RIGHT, WRONG)

@@ -243,6 +243,21 @@ def test_the_field_is_silent_where_the_supercell_knows_better(alloy) -> None:
     assert phonons.frequencies(alloy, fitting, field) == pytest.approx(plain, abs=1e-6)
 
 
+def test_charges_that_do_not_add_up_to_zero_hold_the_crystal_in_its_place(alloy) -> None:
+    """One of the acoustic modes at Γ feels their field; made neutral, none does, and LO moves a little."""
+    computed = phonons.Field(np.array([3.8 * np.eye(3)] + [-np.eye(3)] * 3), 4 * np.eye(3))
+    neutral = computed.neutral()
+    assert neutral.charges.sum(axis=0) == pytest.approx(np.zeros((3, 3)), abs=1e-12)
+    left = computed.charges - neutral.charges
+    assert left == pytest.approx(np.broadcast_to(0.2 * np.eye(3), left.shape))  # from all alike
+    assert neutral.dielectric is computed.dielectric
+    beside = np.array([1e-6, 0, 0])
+    held, free = (phonons.frequencies(alloy, beside, field)[0] for field in (computed, neutral))
+    assert held[2] > 0.2 > 10 * np.abs(free[:3]).max()
+    assert np.abs(held[:2]).max() < 0.02
+    assert held[-1] == pytest.approx(free[-1], rel=0.05)
+
+
 def test_a_field_is_the_same_for_equal_waves(alloy) -> None:
     field = phonons.Field(np.array([3 * np.eye(3)] + [-np.eye(3)] * 3), 4 * np.eye(3))
     here, there = (

@@ -12,7 +12,8 @@ from tutorial_utils import cli, datasets, phonons
 from tutorial_utils.phonons import alloys, evaluation
 from tutorial_utils.phonons.prediction import load, save
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks/phonons.json"
+ROOT = Path(__file__).parents[1]
+BENCHMARK = ROOT / "benchmarks/phonons.json"
 GRID = np.arange(51) * 20.0  # 1/cm
 UNSEEN = (("AlSb", "AlSb", 216, "test"), ("BaO", "BaO", 225, "valid"), ("CaS", "CaS", 225, "test"))
 
@@ -74,12 +75,46 @@ def test_fields_lift_optical_modes_of_ions_only(dft) -> None:
         name = str(dft["name"][n])
         constants, field = phonons.load_constants(dft, name), phonons.load_field(dft, name)
         assert np.abs(field.charges.sum(axis=0)).max() < 1e-6  # the crystal as a whole is neutral
+        assert abs(np.nansum(dft["born"][n])) < 0.5  # e; as computed, with a finite mesh
         assert field.dielectric[0, 0] > 1
         almost = 1e-6 * constants.atoms.cell.array @ np.array([1.0, 0, 0])
         plain = phonons.frequencies(constants, [[0, 0, 0]])[0]
         split = phonons.frequencies(constants, almost, field)[0]
         assert split[-1] > plain[-1] + 0.01  # LO
         assert split[-3:-1] == pytest.approx(plain[-3:-1], abs=0.02)  # two TO stay
+
+
+def test_spectra_with_the_field_are_those_of_neutral_charges(dft) -> None:
+    n = dft["name"].tolist().index("CaS")
+    constants, field = phonons.load_constants(dft, "CaS"), phonons.load_field(dft, "CaS")
+    waves = phonons.frequencies(constants, phonons.mesh(20), field) / phonons.lattice.WAVENUMBER
+    assert phonons.peaked(phonons.broaden(waves, GRID, 10.0)) == pytest.approx(dft["dos_field"][n], abs=2e-3)
+
+
+def test_settings_are_those_of_the_notebooks_table() -> None:
+    """k points: metals 0.25 1/Å, insulators 0.5, some 0.42; two cutoffs; the supercell."""
+    files = sorted((ROOT / "reference_data/crystals").glob("*.json"))
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    hard = {"H", "B", "C", "N", "O", "F"}
+    for record in records:
+        settings, metal = record["settings"], record["metal"]
+        assert (settings["functional"], settings["setups"]) == ("PBEsol", "PBE")
+        assert settings["cutoff_eV"] == (520 if hard & set(record["symbols"]) else 420)
+        assert settings["kpoint_spacing"] in ({0.25} if metal else {0.42, 0.5})
+        assert record["repeats"] == (3 if metal else 2)
+        steps = [np.linalg.norm(move["displacement"]) for move in record["displacements"]]
+        assert steps == pytest.approx([0.015] * len(steps))
+    finer = sum(record["settings"]["kpoint_spacing"] == 0.42 for record in records)
+    text = (ROOT / "notebooks/07_phonons.ipynb").read_text(encoding="utf-8")
+    assert f"0.5 Å⁻¹, for {finer} crystals 0.42" in text
+
+
+def test_nothing_is_concluded_from_crystals_with_imaginary_modes(dft) -> None:
+    """They exist, and were not computed again with finer settings: no spectra, and no rows in the tables."""
+    odd = dft["name"][~dft["stable"]].tolist()
+    assert odd
+    assert np.isnan(dft["dos"][~dft["stable"]]).all() and np.isnan(dft["dos_field"][~dft["stable"]]).all()
+    assert not set(odd) & set(datasets.load("crystals_convergence")["crystal"].tolist())
 
 
 def test_cations_are_positive(dft) -> None:
@@ -96,7 +131,7 @@ def test_complete_crystals_that_the_networks_have_not_seen(dft, table, name, for
     assert set(formulas["part"][rows].tolist()) == {part}
     n = dft["name"].tolist().index(name)
     charges, whole, bare = dft["born"][n, :2], dft["dos_field"][n], dft["dos"][n]
-    assert charges[0] == pytest.approx(-charges[1]) and charges[0] > 1.5
+    assert charges[0] == pytest.approx(-charges[1], abs=0.15) and charges[0] > 1.5
     assert whole.max() == pytest.approx(1)
     assert phonons.mean_frequency(GRID, whole) > phonons.mean_frequency(GRID, bare)
     predicted = phonons.predict([dft.structures[n]])[0]

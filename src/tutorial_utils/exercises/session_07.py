@@ -55,18 +55,24 @@ def _moving_together_is_free(D: np.ndarray, m: float, M: float) -> None:
     )
 
 
+def _alternating(q: float, m: float, M: float, K: float, k: float) -> np.ndarray:
+    cross = -(K + k * np.exp(-2j * np.pi * q)) / np.sqrt(m * M)
+    return np.array([[(K + k) / m, cross], [np.conj(cross), (K + k) / M]])
+
+
 def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: float) -> None:
-    first, second = (K + k) / m, (K + k) / M
-    crossing = (K**2 + k**2 + 2 * K * k * np.cos(2 * np.pi * q)) / (m * M)
-    half = np.sqrt(((first - second) / 2) ** 2 + crossing)
-    wanted, found = (first + second) / 2 + np.array([-half, half]), np.linalg.eigvalsh(D)
+    wanted, found = np.linalg.eigvalsh(_alternating(q, m, M, K, k)), np.linalg.eigvalsh(D)
     if np.abs(found - wanted).max() > 1e-6 * wanted.max():
         suspect = (
-            "Right at q = 0, so suspect the phases: one spring leads to the neighbour in this period, the "
-            "other to the one in the next."
+            "Right at q = 0, so suspect the phases: K leads to the neighbour in this cell, k to the next."
             if q
             else "All springs are wrong by a factor: suspect one that is counted twice, or the unit."
         )
+        if found.min() < -1e-6 * wanted.max():
+            suspect = "ω² is negative: suspect the sign, plus on the diagonal and minus beside it."
+        same = np.linalg.eigvalsh(_alternating(q, m, M, (K + k) / 2, (K + k) / 2))
+        if np.abs(found - same).max() < 1e-6 * wanted.max():
+            suspect = "These are the frequencies of two equal springs: K and k differ."
         raise Wrong(
             f"For masses {m:g}, {M:g} u and springs {K:g}, {k:g} eV/Å² at q = {q:g} you find ω² = "
             f"{found.round(3)}; the chain has {wanted.round(3)}. {suspect}"
@@ -90,6 +96,8 @@ def mend_the_sum_rule(answer: Callable) -> str:
     if not np.isfinite(found).all():
         raise Wrong("The row holds something that is not a number.")
     left = np.abs(found.sum(axis=0)).max()
+    if np.abs(found[0] + row.sum(axis=0)).max() < 1e-10:
+        raise Wrong("The sum over all atoms holds Φ₀₀ itself: subtract it from Φ₀₀, or sum the others only.")
     if left > 1e-10:
         raise Wrong(f"Moving all atoms still costs {left:.2f} eV/Å²: the sum over atoms is not zero.")
     moved = np.abs(found[1:] - row[1:]).max()
@@ -103,7 +111,7 @@ def mend_the_sum_rule(answer: Callable) -> str:
     title="Heat capacity",
     hint=[
         "Differentiate hν/(exp(x) - 1) with respect to T; normalise g.",
-        "For x → 0 a mode gives k: a tiny x instead of 0 will do.",
+        "For x → 0 a mode gives k_B: a tiny x instead of 0 will do.",
     ],
 )
 def heat(answer: Callable) -> str:
@@ -111,9 +119,11 @@ def heat(answer: Callable) -> str:
     ν = np.linspace(0, 20, 41)
     g = ν**2 * (20 - ν)
     limit = 3 * spectra.GAS_CONSTANT
+    before = ν.copy(), g.copy()
     with np.errstate(all="ignore"):
         hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e6), (2 * g, 1e6), (g, 3.0)))
         flat, warm = float(answer(ν, np.ones_like(ν), 1e6)), float(answer(ν, g, 300.0))
+    _untouched((ν, g), before)
     if not np.isfinite([hot, double, cold, flat, warm]).all():
         raise Wrong("Not a number: at ν = 0 you divide zero by zero. A mode gives 1 there.")
     if abs(double - hot) > 1e-3 * limit:
@@ -126,22 +136,42 @@ def heat(answer: Callable) -> str:
             "There the formula is zero by zero, and its limit is 1."
         )
     if cold > 0.02 * limit:
-        raise Wrong(f"At 3 K you find {cold:.2f}: quanta are frozen there. Suspect x, which is hν/kT.")
+        raise Wrong(
+            f"At 3 K you find {cold:.2f}: quanta are frozen there. Suspect x, which is hν/k_BT, or an energy "
+            "over T in place of a derivative by T."
+        )
     right = float(heat_capacity(ν, g, 300.0))  # g vanishes at both ends: sum and trapezoids agree
     if abs(warm - right) > 2e-2:
         raise Wrong(
             f"Both limits hold, but at 300 K you find {warm:.2f}, not {right:.2f} J/(K mol): "
-            "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/kT."
+            + _warm_suspect(warm, ν, g)
         )
     return "Three gas constants when hot, nothing when cold, right between, whatever the scale of g."
+
+
+def _untouched(arguments: tuple[np.ndarray, ...], before: tuple[np.ndarray, ...]) -> None:
+    if any(not np.array_equal(one, other) for one, other in zip(arguments, before, strict=True)):
+        raise Wrong("Your function changes its argument: take a copy.")
 
 
 def _heat_suspect(ratio: float) -> str:
     if abs(ratio - 1 / 3) < 1e-2:
         return "each atom moves along three axes."
+    if abs(ratio - 2) < 1e-2:
+        return "twice too much. Suspect a sum over an integral, or a formula unit in place of an atom."
     if ratio > 2:
-        return "divide g by its sum; as x → 0 each mode gives k."
-    return "each mode gives k when it is hot, whatever its frequency."
+        return "divide g by its sum; as x → 0 each mode gives k_B."
+    return "each mode gives k_B when it is hot, whatever its frequency. Suspect the formula, or the unit."
+
+
+def _warm_suspect(warm: float, ν: np.ndarray, g: np.ndarray) -> str:
+    mean = np.array([(ν * g).sum() / g.sum()])
+    if abs(warm - float(heat_capacity(mean, np.ones(1), 300.0))) < 2e-2:
+        return "that is the heat capacity at the mean frequency. Average the modes' heat capacities instead."
+    for factor in (2 * np.pi, 1 / (2 * np.pi)):
+        if abs(warm - float(heat_capacity(factor * ν, g, 300.0))) < 2e-2:
+            return "suspect a factor of 2π in x, which is hν/k_BT, not ħν/k_BT or hω/k_BT."
+    return "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/k_BT."
 
 
 @exercise(
@@ -170,12 +200,15 @@ def a_lattice_sum(answer: Callable) -> str:
         first, second, d = neighbor_list("ijd", atoms, cutoff)
         chosen = d[(first == i) & (second == j)]
         if abs(found - function(chosen).sum()) > 1e-8:
-            raise Wrong(_sum_reason(found, chosen, function, what, i == j))
+            around = function(d[first == i]).sum()
+            raise Wrong(_sum_reason(found, chosen, function, what, i == j, around))
     return "All images counted once, in small, oblique and large cells, and no atom as its own neighbour."
 
 
-def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool) -> str:
+def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool, around: float) -> str:
     total, images = f(d).sum(), f"{len(d)} images within the cutoff give {f(d).sum():.4f}"
+    if abs(found - around) < 1e-8:
+        return f"{what}: all neighbours of one atom give that. Only images of j around i count; {images}."
     if same and abs(found - total - f(0.0)) < 1e-8:
         return f"{what}: the atom counts as its own neighbour, r = 0. Only 0 < r counts."
     if same and (found == 0 or abs(found - f(0.0)) < 1e-8):
@@ -186,6 +219,8 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool)
         return f"{what}: each image is counted twice: pairs i→j and j→i are the same distances."
     if abs(found - total / 2) < 1e-8:
         return f"{what}: half of the images are missing; is each pair listed once only?"
+    if abs(found - f(d.sum())) < 1e-8 or abs(found - f(d).mean()) < 1e-8:
+        return f"{what}: you find {found:.4f}; add f(r) over the images, not r, and take no mean; {images}."
     return f"{what}: you find {found:.4f}; {images}. Suspect the shifts of the cell, f, or the cutoff."
 
 
@@ -199,16 +234,20 @@ def cumulative_distance(answer: Callable) -> str:
     t = np.exp(-((np.arange(51) - 20.0) ** 2) / 2)
 
     def distance(p: np.ndarray) -> float:
+        one, other = p.copy(), t.copy()
         with np.errstate(all="ignore"):
-            return number(answer(p, t), "The distance of two spectra").real
+            found = number(answer(one, other), "The distance of two spectra").real
+        _untouched((one, other), (p, t))
+        return found
 
     if abs(distance(t)) > 1e-10:
-        raise Wrong("A spectrum differs from itself.")
+        raise Wrong("A spectrum differs from itself: treat both alike.")
     if abs(distance(5 * t)) > 1e-10:
         raise Wrong(f"Five times a spectrum is {distance(5 * t):.2f} away from it: divide each by its sum.")
     one, far, back = (distance(np.roll(t, n)) for n in (1, 9, -9))
     if far < 0 or back < 0 or abs(far - back) > 1e-6:
-        raise Wrong(f"Shifts to and fro give {far:.4f} and {back:.4f}: take absolute values.")
+        when = "" if far < 0 or back < 0 else " after the cumulative sums, not before"
+        raise Wrong(f"Shifts to and fro give {far:.4f} and {back:.4f}: take absolute values{when}.")
     two = (np.roll(t, 6) + np.roll(t, -6)) / 2  # the same mean frequency as t
     if abs(distance(two)) < 1e-3:
         raise Wrong(
@@ -218,7 +257,7 @@ def cumulative_distance(answer: Callable) -> str:
     if abs(far / one - 9) > 1e-2:
         raise Wrong(
             f"Nine bins off is {far / one:.1f} times as wrong as one bin off, not 9: suspect a comparison "
-            "bin by bin, without cumsum, or a square."
+            "bin by bin, without cumsum, or a square or a maximum in place of the mean absolute difference."
         )
     if abs(one - 1 / 51) > 1e-4:
         raise Wrong(
@@ -249,7 +288,10 @@ def what_mean_masses_lose(answer: Callable) -> str:
     for _ in range(3):
         masses, springs = rng.uniform(20, 200, size=6), rng.uniform(1, 9, size=6)
         stiffness, own, mean = _chain_of_atoms(masses, springs)
-        _compare_loss(float(answer(3 * stiffness, masses)), np.sqrt(mean / own) - 1, stiffness, masses)
+        arguments = 3 * stiffness, masses.copy()  # of three directions
+        found = float(answer(*arguments))
+        _untouched(arguments, (3 * stiffness, masses))
+        _compare_loss(found, np.sqrt(mean / own) - 1, 3 * stiffness, masses)
     equal = float(answer(np.array([3.0, 9.0]), np.array([50.0, 50.0])))
     if not abs(equal) < 1e-10:
         raise Wrong(f"Equal masses lose nothing, you find {equal:+.3f}.")
@@ -274,7 +316,11 @@ def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np
     if abs(found - wanted) < 1e-6:
         return
     squared = (1 + wanted) ** 2 - 1
+    exact, mean = np.sqrt((stiffness / masses).mean()), np.sqrt(stiffness.mean() / masses.mean())
     reasons = {
+        100 * wanted: "a share, not a percentage.",
+        mean - exact: "that is a difference of frequencies; divide it by the exact one.",
+        mean / np.sqrt(stiffness / masses).mean() - 1: "the root of a mean is wanted, not the mean of roots.",
         squared: "that is the loss of the mean square; a frequency is a root.",
         1 / (1 + wanted) - 1: "the ratio is upside down: the mean crystal over the exact one.",
         1 + wanted: "that is the ratio; subtract 1.",

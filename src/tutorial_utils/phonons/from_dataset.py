@@ -32,7 +32,7 @@ def load_constants(dataset: Dataset, name: str) -> ForceConstants:
 
 
 def load_field(dataset: Dataset, name: str) -> Field:
-    """Return Born charges and dielectric constant of a crystal of `crystals_pbesol`.
+    """Return Born charges, made neutral, and dielectric constant of a crystal of `crystals_pbesol`.
 
     Raises:
         ValueError: for a crystal that the dataset does not hold, or whose Born charges were not computed.
@@ -42,7 +42,7 @@ def load_field(dataset: Dataset, name: str) -> Field:
     if not np.isfinite(dielectric):
         there = ", ".join(dataset["name"][np.isfinite(dataset["dielectric"])])
         raise ValueError(f"name: no Born charges of {name} were computed, only of {there}")
-    return Field(charges[:, None, None] * np.eye(3), dielectric * np.eye(3))
+    return Field(charges[:, None, None] * np.eye(3), dielectric * np.eye(3)).neutral()
 
 
 def _number(dataset: Dataset, name: str) -> int:

@@ -6,7 +6,7 @@ An atom i of the first cell and an atom j of any cell, at the vector v from i, a
     D_ij(q) = 1/√(m_i m_j) Σ_v Φ_ij(v) e^(2πi q·v),    D(q) u = ω² u.
 
 q is given in units of the reciprocal lattice vectors, frequencies are ω/2π in THz; a negative one stands for
-an imaginary one: a crystal that is not stable.
+an imaginary one: a crystal that is not stable, or a calculation that is not converged.
 """
 
 from dataclasses import dataclass, replace
@@ -90,6 +90,14 @@ class Field:
     def __repr__(self) -> str:
         mean = [round(float(np.trace(Z)) / 3, 2) for Z in self.charges]
         return f"Field(mean Born charges {mean} e, mean ε∞ {np.trace(self.dielectric) / 3:.2f})"
+
+    def neutral(self) -> "Field":
+        """Return a field whose charges add up to zero: what is left of their sum is taken from all alike.
+
+        Otherwise the crystal would make a dipole when it moves as a whole, and a field would act on its
+        acoustic modes at Γ.
+        """
+        return replace(self, charges=self.charges - self.charges.mean(axis=0))
 
 
 def from_supercell(
