@@ -11,7 +11,6 @@ trained too, to see what it lacks: the potential holds the square of a cosine, w
 potentials then do the same runs, by the same scripts and from the same random numbers, at zero pressure:
 
 * crystal: 216 atoms at five temperatures: lattice constant, radial distribution, mean-square displacement;
-* spectrum: vibrations at 300 K, from a run at constant energy;
 * liquid: 216 atoms, melted at 3500 K, at 2000 and 2500 K: density, distribution, diffusion;
 * heating: a crystal without a surface, heated by 2000 K in 100 ps: it melts far above the melting point;
 * melting: crystal beside its melt, 288 atoms, held at five temperatures: the side that grows tells whether
@@ -164,24 +163,6 @@ def after(run: lammps.Run, step: int) -> lammps.Run:
     return lammps.Run(run.folder, late, run.frames[step // EVERY :], run.seconds)
 
 
-def spectrum(potential: str, temperature: float, seed: int) -> Iterator[Row]:
-    """Vibrations of 216 atoms over 12 ps at constant energy, in three parts."""
-    commands = (
-        f"velocity all create {2 * temperature} {seed} dist gaussian\nfix bath all nvt temp {temperature} "
-    )
-    commands += f"{temperature} 0.1\nrun 5000\nunfix bath\nfix move all nve\nthermo 10\nrun 12000"
-    run = simulate(bulk("Si", cubic=True, a=A) * (3, 3, 3), potential, commands, every=10)
-    parts = [run.frames[start : start + 400] for start in range(500, 1700, 400)]
-    found = [analysis.vibrational_dos(part, 0.01) for part in parts]
-    g = np.array([part[1] for part in found])
-    for f, value, spread in zip(found[0][0], g.mean(0), g.std(0, ddof=1) / len(g) ** 0.5, strict=True):
-        if f < 20:
-            yield "vdos", f, value, spread
-    kept = analysis.conservation(run.thermo.Step / 1000, run.thermo.TotEng, atoms=216)
-    yield "drift", 0.0, kept.drift, 0.0
-    yield "fluctuation", 0.0, kept.fluctuation, 0.0
-
-
 def heating(potential: str, temperature: float, seed: int) -> Iterator[Row]:
     """Heat a perfect crystal by 20 K a ps up to `temperature`."""
     start, steps = temperature - 2000, 50_000
@@ -215,7 +196,6 @@ def interface(potential: str, temperature: float, seed: int) -> Iterator[Row]:
 
 EXPERIMENTS = {
     "crystal": (crystal, CRYSTALS),
-    "spectrum": (spectrum, (300,)),
     "liquid": (liquid, LIQUIDS),
     "heating": (heating, (3300,)),
     "melting": (interface, INTERFACE),

@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python reference_data/silicon_spectra.py
 
-Makes reference_data/silicon_spectra.json, and prints how much of the spectra differs.
-It saves as it goes, in reference_data/raw: stopped and started again it continues.
+Makes src/tutorial_utils/datasets/bundled/silicon_spectra.json (dataset `silicon_spectra`), and prints how
+much of the spectra differs. It saves as it goes, in reference_data/raw: started again it continues.
 
 A thermostat that takes energy from each atom blurs its motion. Here 216 atoms reach their temperature in a
 bath, then 20 ps at constant energy are watched. The spectrum is the mean over windows of 4 ps, in bins of
@@ -22,7 +22,7 @@ from silicon_md import LEARNED, REFERENCE, A, lines, simulate
 
 from tutorial_utils.molecular_dynamics import analysis
 
-OUTPUT = Path(__file__).with_suffix(".json")
+OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/silicon_spectra.json"
 COLUMNS = ("potential", "temperature", "run", "frequency", "density")
 TEMPERATURES = (300, 2500)  # K
 RUNS = {REFERENCE: range(1, 7), LEARNED: range(1, 4)}

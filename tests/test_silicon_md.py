@@ -58,11 +58,6 @@ def test_radial_distributions_are_alike(table):
     assert (difference / g[REFERENCE].groupby(level=[0, 1]).sum()).max() < 0.05
 
 
-def test_vibrations_are_counted_once(table):
-    for _, rows in table[table.quantity == "vdos"].groupby("potential"):
-        assert np.trapezoid(rows.value, rows.x) == pytest.approx(1, abs=0.02)
-
-
 def test_crystal_beside_melt_freezes_below_and_melts_above(table):
     for _, rows in table[table.experiment == "melting"].groupby("potential"):
         late = rows[rows.x > 30].groupby("temperature").value.mean()
