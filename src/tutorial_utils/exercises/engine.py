@@ -136,6 +136,21 @@ def number(found: Any, what: str, *, real: bool = True) -> complex:
     return float(values[0].real) if real else complex(values[0])
 
 
+def unchanged(given: Sequence[Any], before: Sequence[Any]) -> None:
+    """Refuse an answer that writes into what it is given: the next cell would see other data.
+
+    Args:
+        given: arrays or tensors that the answer was called with.
+        before: the same, as they were.
+
+    Raises:
+        Wrong: if one of them is not what it was, beyond rounding.
+    """
+    for one, other in zip(given, before, strict=True):
+        if not np.allclose(np.asarray(one), np.asarray(other), rtol=1e-9, atol=1e-12, equal_nan=True):
+            raise Wrong("Your function changes its argument: take a copy.")
+
+
 def check(id: str, answer: Any) -> None:
     """Judge an answer and display the verdict; never raises."""
     show(verdict(id, answer))

@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from tutorial_utils.exercises.engine import Wrong, exercise, number
+from tutorial_utils.exercises.engine import Wrong, exercise, number, unchanged
 from tutorial_utils.phonons import heat_capacity, spectra
 
 _CHAINS = ((24.0, 16.0, 10.0, 10.0), (12.0, 12.0, 9.0, 4.0), (7.0, 19.0, 3.0, 5.0))  # u, u, eV/Å², eV/Å²
@@ -123,7 +123,7 @@ def heat(answer: Callable) -> str:
     with np.errstate(all="ignore"):
         hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e6), (2 * g, 1e6), (g, 3.0)))
         flat, warm = float(answer(ν, np.ones_like(ν), 1e6)), float(answer(ν, g, 300.0))
-    _untouched((ν, g), before)
+    unchanged((ν, g), before)
     if not np.isfinite([hot, double, cold, flat, warm]).all():
         raise Wrong("Not a number: at ν = 0 you divide zero by zero. A mode gives 1 there.")
     if abs(double - hot) > 1e-3 * limit:
@@ -147,11 +147,6 @@ def heat(answer: Callable) -> str:
             + _warm_suspect(warm, ν, g)
         )
     return "Three gas constants when hot, nothing when cold, right between, whatever the scale of g."
-
-
-def _untouched(arguments: tuple[np.ndarray, ...], before: tuple[np.ndarray, ...]) -> None:
-    if any(not np.array_equal(one, other) for one, other in zip(arguments, before, strict=True)):
-        raise Wrong("Your function changes its argument: take a copy.")
 
 
 def _heat_suspect(ratio: float) -> str:
@@ -237,7 +232,7 @@ def cumulative_distance(answer: Callable) -> str:
         one, other = p.copy(), t.copy()
         with np.errstate(all="ignore"):
             found = number(answer(one, other), "The distance of two spectra").real
-        _untouched((one, other), (p, t))
+        unchanged((one, other), (p, t))
         return found
 
     if abs(distance(t)) > 1e-10:
@@ -290,7 +285,7 @@ def what_mean_masses_lose(answer: Callable) -> str:
         stiffness, own, mean = _chain_of_atoms(masses, springs)
         arguments = 3 * stiffness, masses.copy()  # of three directions
         found = float(answer(*arguments))
-        _untouched(arguments, (3 * stiffness, masses))
+        unchanged(arguments, (3 * stiffness, masses))
         _compare_loss(found, np.sqrt(mean / own) - 1, 3 * stiffness, masses)
     equal = float(answer(np.array([3.0, 9.0]), np.array([50.0, 50.0])))
     if not abs(equal) < 1e-10:
