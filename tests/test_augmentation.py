@@ -163,6 +163,19 @@ def test_most_of_the_gap_is_the_way_in_which_forces_are_made(table):
     assert best.mean() - arrows.mean() > 3 * (arrows.mean() - twin.mean())
 
 
+@pytest.mark.parametrize(("n", "least", "most"), [(30, 0.15, 0.25), (100, 0, 0.1), (300, 0, 0.1)])
+def test_exact_equivariance_is_a_small_step_and_helps_most_where_geometries_are_few(table, n, least, most):
+    raw, arrows, invariant, twin = (errors(table, rung, n).mean() for rung in RUNGS)
+    assert least < 1 - invariant / arrows < most
+    assert raw - arrows > 3 * (arrows - twin)
+    assert errors(table, INVARIANT, n).min() > errors(table, EQUIVARIANT, n).max()
+
+
+def test_a_standard_orientation_does_not_help_where_forces_are_sums_of_arrows(table):
+    never, once = errors(table, ARROWS, 100, 0), errors(table, ARROWS, 100)
+    assert never.mean() == pytest.approx(once.mean(), rel=0.05)
+
+
 def test_four_times_the_steps_do_not_close_the_gap(table):
     long, twin = (
         errors(table, COORDINATES, 100, 500, longer=True),
