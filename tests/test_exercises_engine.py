@@ -9,11 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from ase.build import molecule
 
 from tutorial_utils import exercises
 from tutorial_utils.exercises import engine
-from tutorial_utils.exercises.engine import Wrong, exercise, require, verdict
+from tutorial_utils.exercises.engine import Wrong, exercise, require, unspoilt, verdict
 from tutorial_utils.exercises.verdict import KINDS, Verdict
+from tutorial_utils.graphs import to_graph
 from tutorial_utils.symmetry import equivariance_report
 
 SESSION = "tutorial_utils.exercises.session_99"
@@ -314,3 +316,22 @@ def test_badges_are_readable(kind: str) -> None:
     assert 1.05 / (luminance + 0.05) >= 4.5
     assert word
     assert icon
+
+
+# --- arguments ---
+
+
+def test_an_answer_may_not_change_what_it_is_given() -> None:
+    atoms, x = molecule("H2O"), torch.ones(3)
+    graph = to_graph(atoms, 3.0)
+
+    def moves(thing) -> None:
+        thing.positions += 1.0
+
+    def turns(thing) -> None:
+        thing.pos = -thing.pos
+
+    for spoil, thing in ((torch.Tensor.zero_, x), (moves, atoms), (turns, graph)):
+        with pytest.raises(Wrong, match="changes its argument"):
+            unspoilt(spoil)(thing)
+    assert unspoilt(lambda a, b: a + b)(x, 1.0) is not x

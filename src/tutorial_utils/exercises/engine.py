@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from ase import Atoms
+from torch_geometric.data import Data
 
 from tutorial_utils.exercises.verdict import Verdict, show
 from tutorial_utils.symmetry import Report
@@ -134,6 +136,33 @@ def number(found: Any, what: str, *, real: bool = True) -> complex:
         shown = repr(found) if isinstance(found, int | float | complex | str) else type(found).__name__
         raise Wrong(f"{what} should be one number; got {shown}.")
     return float(values[0].real) if real else complex(values[0])
+
+
+def unspoilt(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does the same, and raises `Wrong` where it changes what it is given."""
+
+    @functools.wraps(answer)
+    def careful(*args: Any) -> Any:
+        before = [{name: x.clone() for name, x in _tensors(arg).items()} for arg in args]
+        found = answer(*args)
+        for arg, old in zip(args, before, strict=True):
+            new = _tensors(arg)
+            if any(name not in new or not torch.equal(x, new[name]) for name, x in old.items()):
+                raise Wrong("Your function changes its argument: take a copy.")
+        return found
+
+    return careful
+
+
+def _tensors(arg: Any) -> dict[str, torch.Tensor]:
+    """Give the numbers that an argument holds: a tensor, a graph, or atoms; nothing for anything else."""
+    if isinstance(arg, torch.Tensor):
+        return {"": arg.detach()}
+    if isinstance(arg, Data):
+        return {name: x.detach() for name, x in arg.to_dict().items() if isinstance(x, torch.Tensor)}
+    if isinstance(arg, Atoms):
+        return {name: torch.tensor(x) for name, x in {**arg.arrays, "cell": arg.cell.array}.items()}
+    return {}
 
 
 def check(id: str, answer: Any) -> None:
