@@ -61,6 +61,23 @@ def one_border(time, gap):  # nothing left out after the test frames
     return np.flatnonzero((time <= low - gap) | (time > high)), test
 
 
+def sorted_in_place(time, gap):
+    order = np.argsort(time)
+    time.sort()
+    cut = time[len(time) * 4 // 5]
+    return order[time < cut - gap], order[time >= cut]
+
+
+def share_of_the_latest(time, gap):  # times need not start at zero
+    cut = 0.8 * time.max()
+    return np.flatnonzero(time < cut - gap), np.flatnonzero(time >= cut)
+
+
+def thinned(time, gap):  # random test frames leave no room for training frames
+    test = np.random.default_rng(0).permutation(len(time))[: len(time) // 10]
+    return np.flatnonzero(np.abs(time[:, None] - time[test]).min(axis=1) >= gap), test
+
+
 # ---- 5.2: a committee
 
 
@@ -99,6 +116,42 @@ def two_members(forces, count):
 def relative(forces, count):
     share = np.linalg.norm(forces.std(axis=0), axis=-1) / np.linalg.norm(forces.mean(axis=0), axis=-1)
     return np.argsort(share.max(axis=1))[-count:]
+
+
+def farthest_pair(forces, count):
+    apart = np.linalg.norm(forces[:, None] - forces[None], axis=-1).max(axis=(0, 1))
+    return np.argsort(apart.max(axis=1))[-count:]
+
+
+def _by(spread, count):
+    return np.argsort(np.linalg.norm(spread, axis=-1).max(axis=1))[-count:]
+
+
+def ranges(forces, count):  # of each component: depends on axes
+    return _by(np.ptp(forces, axis=0), count)
+
+
+def mean_deviation(forces, count):  # the same
+    return _by(np.abs(forces - forces.mean(axis=0)).mean(axis=0), count)
+
+
+def from_the_median(forces, count):  # the same
+    apart = np.linalg.norm(forces - np.median(forces, axis=0), axis=-1).mean(axis=0)
+    return np.argsort(apart.max(axis=1))[-count:]
+
+
+def from_the_first(forces, count):
+    apart = np.linalg.norm(forces - forces[0], axis=-1).mean(axis=0)
+    return np.argsort(apart.max(axis=1))[-count:]
+
+
+def directions_only(forces, count):
+    return _by((forces / np.linalg.norm(forces, axis=-1, keepdims=True)).std(axis=0), count)
+
+
+def minus_mean_in_place(forces, count):
+    forces -= forces.mean(axis=0)
+    return _by(np.sqrt(np.square(forces).mean(axis=0)), count)
 
 
 # ---- 5.3: a saving
@@ -158,6 +211,24 @@ def weak_in_range(n, strong, weak, error):
         return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
 
     return frames(weak) / frames(strong) if weak.min() <= error <= weak.max() else np.nan
+
+
+def measured_points(n, strong, weak, error):
+    def frames(errors):
+        return n[errors <= error].min() if errors.min() <= error <= errors.max() else np.nan
+
+    return frames(weak) / frames(strong)
+
+
+def none_for_nan(n, strong, weak, error):
+    factor = interpolated(n, strong, weak, error)
+    return None if np.isnan(factor) else factor
+
+
+def turned_in_place(n, strong, weak, error):
+    for array in (n, strong, weak):
+        array[:] = array[::-1].copy()
+    return interpolated(n[::-1], strong[::-1], weak[::-1], error)
 
 
 def difference(n, strong, weak, error):
@@ -230,6 +301,11 @@ def torque(forces, x):  # another law, which central forces obey
     return bool(np.abs(np.cross(x, forces(x)).sum(axis=0)).max() < 1e-6)
 
 
+def moved(forces, x):
+    x += 0.01
+    return hessian(forces, x)
+
+
 # ---- 5.5: a cutoff
 
 
@@ -270,6 +346,25 @@ def too_long(r, cutoff):
     return polynomial(r, 10.0)
 
 
+def bump(r, cutoff):  # smooth to all orders
+    u = (r / cutoff).clamp(max=1 - 1e-9)
+    return torch.where(r < cutoff, torch.exp(-(u**2) / (1 - u**2)), 0)
+
+
+def bump_that_overflows(r, cutoff):
+    u = r / cutoff
+    return torch.where(u < 1, torch.exp(-(u**2) / (1 - u**2)), 0)
+
+
+def root(r, cutoff):
+    return torch.sqrt(1 - r / cutoff) ** 4
+
+
+def in_place(r, cutoff):
+    r /= cutoff
+    return torch.where(r < 1, (1 - r) ** 2, 0)
+
+
 # ---- 5.6: a time step
 
 
@@ -291,6 +386,16 @@ def proportional(dt, σ, budget):
 def between_points(dt, σ, budget):
     rising = np.maximum.accumulate(σ)
     return np.exp(np.interp(np.log(budget), np.log(rising), np.log(dt)))
+
+
+def none_outside(dt, σ, budget):
+    found = by_the_law(dt, σ, budget)
+    return found if dt.min() < found < dt.max() else None
+
+
+def divided_in_place(dt, σ, budget):
+    σ /= dt**2
+    return np.sqrt(budget / np.median(σ))
 
 
 def no_number(dt, σ, budget):
@@ -329,6 +434,19 @@ def shifts_anew(counts, E_label, E_model, old):  # the same sums, but a stranger
     return np.linalg.lstsq(counts, E_label - E_model + counts @ old)[0]
 
 
+def old_ones(counts, E_label, E_model, old):
+    return old
+
+
+def added_in_place(counts, E_label, E_model, old):
+    old += np.linalg.lstsq(counts, E_label - E_model)[0]
+    return old
+
+
+def nan_for_a_stranger(counts, E_label, E_model, old):
+    return np.where(counts.any(axis=0), what_the_model_lacks(counts, E_label, E_model, old), np.nan)
+
+
 def one_number(counts, E_label, E_model, old):
     return (E_label - E_model).mean()
 
@@ -339,8 +457,8 @@ RIGHT = [
     ("5.1", middle),
     ("5.2", largest_atom),
     ("5.2", mean_variance),
+    ("5.2", farthest_pair),
     ("5.3", interpolated),
-    ("5.3", fitted),
 ]
 WRONG = [
     ("5.1", shuffled, "random split of a time series leaks"),
@@ -364,6 +482,19 @@ WRONG = [
     ("5.3", ratio_of_errors, "ratio of errors at equal n"),
     ("5.3", extrapolated, "extrapolation"),
     ("5.3", straight_lines, "take logarithms"),
+    ("5.1", sorted_in_place, "changes its argument"),
+    ("5.1", share_of_the_latest, "0 train and 1000 test; at least half shall train and a tenth test."),
+    ("5.1", thinned, "0 train and 100 test; at least half shall train and a tenth test."),
+    ("5.2", ranges, "Turn each frame"),
+    ("5.2", mean_deviation, "Turn each frame"),
+    ("5.2", from_the_median, "Turn each frame"),
+    ("5.2", from_the_first, "in another order"),
+    ("5.2", directions_only, "a division by the length"),
+    ("5.2", minus_mean_in_place, "changes its argument"),
+    ("5.3", fitted, "from point to point"),
+    ("5.3", measured_points, "interpolate between them"),
+    ("5.3", none_for_nan, "should be one number"),
+    ("5.3", turned_in_place, "changes its argument"),
 ]
 RIGHT += [
     ("5.4", hessian),
@@ -371,6 +502,7 @@ RIGHT += [
     ("5.4", lambda forces, x: int(hessian(forces, x))),
     ("5.5", cosine),
     ("5.5", polynomial),
+    ("5.5", bump),
     ("5.6", by_the_law),
     ("5.7", what_the_model_lacks),
     ("5.7", by_pseudoinverse),
@@ -388,7 +520,16 @@ WRONG += [
     ("5.5", always_four, "not `cutoff`"),
     ("5.5", too_short, "neighbours inside the cutoff"),
     ("5.5", too_long, "not `cutoff`"),
+    ("5.4", moved, "changes its argument"),
+    ("5.5", bump_that_overflows, "differentiates both branches"),
+    ("5.5", root, "it is not a number"),
+    ("5.5", in_place, "changes its argument"),
     ("5.6", no_number, "a number for any budget"),
+    ("5.6", none_outside, "a number for any budget"),
+    ("5.6", divided_in_place, "changes its argument"),
+    ("5.7", old_ones, "the old shifts"),
+    ("5.7", added_in_place, "changes its argument"),
+    ("5.7", nan_for_a_stranger, "keeps its own"),
     ("5.7", one_for_all, "one composition only"),
     ("5.7", labels_alone, "adds the bonds a second time"),
     ("5.7", minus, "Suspect the sign"),

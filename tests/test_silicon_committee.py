@@ -27,6 +27,11 @@ def test_disagreement_ranks_frames_by_their_error(frames):
         assert rows[["spread", "error"]].rank().corr().iloc[0, 1] > 0.9
 
 
+def test_it_also_ranks_frames_of_one_temperature_but_less_well(frames):
+    inside = [rows[["spread", "error"]].rank().corr().iloc[0, 1] for _, rows in frames.groupby("temperature")]
+    assert min(inside) > 0.5 and max(inside) < 0.9
+
+
 def test_the_committee_says_too_little_far_from_what_it_knows(frames):
     ratio = (frames.error / frames.spread).groupby(frames.temperature).median()
     assert ratio[2000] > 1.3

@@ -36,7 +36,9 @@ def test_only_what_holds_stays_bound(table):
 
 def test_a_prior_helps_the_melt_a_little_and_data_more(table):
     melt = table["force error in the melt"]
-    assert (melt[COLD, "ZBL"] > 1).all()  # of forces of some 2 eV/Å
+    zero = 1.2  # eV/Å, of forces that are all zero in such a melt
+    assert melt[COLD].mean().min() > zero
+    assert melt[HOT].max(axis=None) < zero
     assert 0.6 < melt[COLD, "ZBL"].mean() / melt[COLD, "none"].mean() < 1
     assert melt[HOT].max(axis=1).lt(melt[COLD].min(axis=1)).all()
     assert melt[HOT].mean().max() < 0.6 * melt[COLD].mean().min()

@@ -57,7 +57,7 @@ PLANTED: dict[str, tuple[Force, bool, str]] = {
         pairs,
         True,
         "Suspect a loop that is not closed (the last point has to be joined to the first), steps that are "
-        "too long, or a bound below the error of the trapezoidal rule.",
+        "too long, or a bound below the error of the trapezoidal rule or of the differences.",
     ),
     "pairs and a term of all atoms": (three, True, "Suspect a bound below the error of the loop."),
     "a whirl in the xy plane": (

@@ -138,33 +138,6 @@ def number(found: Any, what: str, *, real: bool = True) -> complex:
     return float(values[0].real) if real else complex(values[0])
 
 
-def unspoilt(answer: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that does the same, and raises `Wrong` where it changes what it is given."""
-
-    @functools.wraps(answer)
-    def careful(*args: Any) -> Any:
-        before = [{name: x.clone() for name, x in _tensors(arg).items()} for arg in args]
-        found = answer(*args)
-        for arg, old in zip(args, before, strict=True):
-            new = _tensors(arg)
-            if any(name not in new or not torch.equal(x, new[name]) for name, x in old.items()):
-                raise Wrong("Your function changes its argument: take a copy.")
-        return found
-
-    return careful
-
-
-def _tensors(arg: Any) -> dict[str, torch.Tensor]:
-    """Give the numbers that an argument holds: a tensor, a graph, or atoms; nothing for anything else."""
-    if isinstance(arg, torch.Tensor):
-        return {"": arg.detach()}
-    if isinstance(arg, Data):
-        return {name: x.detach() for name, x in arg.to_dict().items() if isinstance(x, torch.Tensor)}
-    if isinstance(arg, Atoms):
-        return {name: torch.tensor(x) for name, x in {**arg.arrays, "cell": arg.cell.array}.items()}
-    return {}
-
-
 def check(id: str, answer: Any) -> None:
     """Judge an answer and display the verdict; never raises."""
     show(verdict(id, answer))
@@ -189,7 +162,9 @@ def verdict(id: str, answer: Any) -> Verdict:
     nan_seen: list[bool] = []
     try:
         with _own_random_numbers():
-            praise = wanted.judge(answer if wanted.nan else _watched(answer, nan_seen))
+            praise = wanted.judge(_watched(answer, nan_seen))
+        if wanted.nan:
+            nan_seen.clear()
         # no comparison with NaN is true, so a judge that asks for "error > tolerance" lets it pass
         return Verdict("wrong", str(wanted), _NAN) if nan_seen else Verdict("correct", str(wanted), praise)
     except Wrong as reason:
@@ -201,12 +176,18 @@ def verdict(id: str, answer: Any) -> Verdict:
 
 
 def _watched(answer: Any, nan_seen: list[bool]) -> Any:
-    """Return the answer, or a function that does the same; a NaN in it, or returned by it, is noted."""
+    """Return the answer, or a function that does the same; what it does besides is noticed.
+
+    A NaN in the answer, or returned by it, is noted; a function that changes its arguments is `Wrong`.
+    """
     if isinstance(answer, FunctionType):
 
         @functools.wraps(answer)
         def watched(*args: Any, **named: Any) -> Any:
+            before = _numbers_in((args, named))
             found = answer(*args, **named)
+            if not _alike(before, _numbers_in((args, named))):
+                raise Wrong("Your function changes its argument: take a copy.")
             if _has_nan(found):
                 nan_seen.append(True)
             return found
@@ -217,6 +198,41 @@ def _watched(answer: Any, nan_seen: list[bool]) -> Any:
     if _has_nan(answer):
         nan_seen.append(True)
     return answer
+
+
+def _numbers_in(given: Any) -> Any:
+    """Copy the numbers of arguments: tensors, arrays, graphs, atoms, and lists and dicts of those."""
+    if isinstance(given, torch.Tensor):
+        return given.detach().clone()
+    if isinstance(given, np.ndarray):
+        return torch.from_numpy(given.copy()) if given.dtype.kind in "biufc" else None
+    if isinstance(given, Data):
+        return _numbers_in(given.to_dict())
+    if isinstance(given, Atoms):
+        return _numbers_in({**given.arrays, "cell": given.cell.array, "pbc": given.pbc})
+    if isinstance(given, dict):
+        return {key: _numbers_in(part) for key, part in given.items()}
+    if isinstance(given, list | tuple):
+        return [_numbers_in(part) for part in given]
+    return None
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Compare what `_numbers_in` copied, up to rounding: a step to and back is no change."""
+    if isinstance(one, dict | list):
+        if len(one) != len(other) or (isinstance(one, dict) and one.keys() != other.keys()):
+            return False
+        pairs = (
+            ((one[key], other[key]) for key in one) if isinstance(one, dict) else zip(one, other, strict=True)
+        )
+        return all(_alike(a, b) for a, b in pairs)
+    if one is None or other is None:
+        return one is other
+    try:
+        same = one.shape == other.shape and one.dtype == other.dtype
+        return same and torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True)
+    except RuntimeError:  # inside torch.func a tensor has no values
+        return True
 
 
 def _has_nan(found: Any) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise, require, unspoilt
+from tutorial_utils.exercises.engine import Wrong, exercise, require
 
 _GOLDEN = (1 + 5**0.5) / 2
 _THIRDS = 2 * np.pi * np.arange(3) / 3
@@ -200,7 +200,7 @@ _GATE_OUT = o3.Irreps("4x0e+2x0o+2x1o+1x2e")
 )
 def write_the_gate(answer: Callable[[Tensor], Tensor]) -> str:
     """Ask for all laws of O(3), and for something nonlinear in every irrep."""
-    answer, rng = unspoilt(answer), np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     x, y = (torch.tensor(rng.normal(size=(7, _GATE_IN.dim))) for _ in range(2))
     report = symmetry.equivariance_report(answer, x, _GATE_OUT, irreps_in=_GATE_IN)
     if not report.passed:
@@ -245,7 +245,6 @@ def _refuse_sorted_input(answer: Callable[[Tensor], Tensor], x: Float[Tensor, "r
 )
 def axial(answer: Callable[[Data], Tensor]) -> str:
     """Every law with 1e for a shaken crystal, its supercell, and an atom that crosses the cutoff."""
-    answer = unspoilt(answer)
     salt = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
     salt.rattle(0.3, seed=0)
     with torch.no_grad():
@@ -304,7 +303,6 @@ def _smooth(answer: Callable[[Data], Tensor]) -> None:
 )
 def name_the_shape(answer: Callable[[Data], str]) -> str:
     """Try shapes as drawn, then turned, resized, renumbered, shifted, and with noise."""
-    answer = unspoilt(answer)
     rng = np.random.default_rng(0)
     trials = {
         "as it is drawn": {},
@@ -345,7 +343,7 @@ _PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2,
 )
 def detect_chirality(answer: Callable[[Data], Tensor]) -> str:
     """For a chiral molecule all laws with 0o, and zero for a planar one, however it lies in space."""
-    answer = _as_tensor(unspoilt(answer))
+    answer = _as_tensor(answer)
     with torch.no_grad():
         graph = graphs.to_graph(_CHIRAL, CUTOFF)
         require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
@@ -433,7 +431,6 @@ TestOf = Callable[[Callable[[Data], Tensor], Data, str], float | symmetry.Report
 )
 def trusted_test(answer: TestOf) -> str:
     """Hand the learner's test sound and broken models; name the mistake behind each wrong verdict."""
-    answer = unspoilt(answer)
     crystal = bulk("NaCl", "rocksalt", a=5.6)
     crystal.rattle(0.3, seed=0)
     specimens = {

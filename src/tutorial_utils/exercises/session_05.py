@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tutorial_utils import symmetry
 from tutorial_utils.exercises._session_05_cases import PLANTED, Force, pairs
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import Wrong, exercise, number
 
 Split = Callable[[np.ndarray, float], tuple[Sequence[int], Sequence[int]]]
 
@@ -33,7 +33,7 @@ def split_without_a_leak(answer: Split) -> str:
         "frames at times from 5000 fs on": (5000 + even, 10.0),
     }
     for name, (time, gap) in runs.items():
-        _judge_split(name, time, gap, answer(time.copy(), gap))
+        _judge_split(name, time, gap, answer(time, gap))
     return (
         "No test frame has a neighbour among the training frames. The border frames that you left out are "
         "the price of a test that means something."
@@ -51,9 +51,10 @@ def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, part
     if not all(((part >= 0) & (part < len(time))).all() for part in (train, test)):
         raise Wrong(f"{name}: an index lies outside 0 … {len(time) - 1}. Return indices, not times.")
     if len(train) < len(time) / 2 or len(test) < len(time) / 10:
+        exchanged = len(test) >= len(time) / 2 and len(train) >= len(time) / 10
         raise Wrong(
             f"{name}: of {len(time)} frames {len(train)} train and {len(test)} test; at least half shall "
-            "train and a tenth test." + (" Training comes first." if len(test) > len(train) else "")
+            "train and a tenth test." + (" Training comes first." if exchanged else "")
         )
     if common := len(np.intersect1d(train, test)):
         raise Wrong(f"{name}: {common} frames are used to train and to test.")
@@ -140,7 +141,7 @@ def _loner(F: Float[np.ndarray, "members frames atoms 3"]) -> Float[np.ndarray, 
 
 
 def _chosen(answer: Choice, F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
-    found = np.asarray(answer(F.copy(), count))
+    found = np.asarray(answer(F, count))
     if found.shape != (count,) or found.dtype.kind not in "iu":
         raise Wrong(f"For count = {count} expected {count} whole numbers, got shape {found.shape}.")
     frames = {int(i) % F.shape[1] for i in found}
@@ -156,6 +157,10 @@ def _judge_choice(answer: Choice, F: np.ndarray, planted: set[int], how: str) ->
     strong = len(found & set(range(30, 40)) - planted)
     if strong == len(found - planted):
         suspect = "You chose strong forces on which all agree: take the spread over members (axis 0)."
+    elif "in the length" in how and found == _by_direction(F, len(planted)):
+        suspect = (
+            "Suspect a division by the length: members may agree on where a force points, not on its size."
+        )
     elif "not in length" in how:
         suspect = "Suspect the spread of lengths: take it for each component, then the length."
     elif "opposite" in how:
@@ -169,23 +174,33 @@ def _judge_choice(answer: Choice, F: np.ndarray, planted: set[int], how: str) ->
     raise Wrong(f"Members disagree on frames {sorted(planted)} {how}; you chose {sorted(found)}. {suspect}")
 
 
+def _by_direction(F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
+    """Return the frames on which the unit vectors of the members differ most."""
+    unit = F / np.linalg.norm(F, axis=-1, keepdims=True)
+    return set(np.argsort(np.linalg.norm(unit.std(axis=0), axis=-1).max(axis=1))[-count:].tolist())
+
+
 def _judge_turns(answer: Choice, F: np.ndarray) -> None:
-    """Frames with graded disagreement along one axis each: turning a frame must not change its rank."""
+    """Turning a frame must not change its rank, whether members disagree along one axis or along several."""
     rng = np.random.default_rng(1)
     size = np.geomspace(0.7, 1.0, F.shape[1])[rng.permutation(F.shape[1])]
     push = rng.normal(size=(4, 1, 1, 1)) * size[:, None, None] * np.array([0.0, 0.0, 1.0])
     agreed = np.random.default_rng(2).normal(size=F.shape[1:])
     R = np.array([symmetry.random_rotation(np.random.default_rng(n)) for n in range(F.shape[1])])
-    straight = agreed + push * np.eye(6)[0][:, None]
-    turned = np.einsum("fxy,mfay->mfax", R, straight)
-    first, second = _chosen(answer, straight, 10), _chosen(answer, turned, 10)
-    if first != second:
-        raise Wrong(
-            f"Turn each frame and {len(first - second)} of 10 choices change. Suspect a component by itself, "
-            "or a sum or maximum over x, y, z: take the length of the vector."
-        )
-    if first != _chosen(answer, straight[::-1], 10):
-        raise Wrong("Seat the members in another order and the choice changes.")
+    several = [0.1 * size[:, None, None] * rng.normal(size=F.shape) for _ in range(3)]
+    for apart in (push * np.eye(6)[0][:, None], *several):
+        straight = agreed + apart
+        turned = np.einsum("fxy,mfay->mfax", R, straight)
+        first, second = _chosen(answer, straight, 10), _chosen(answer, turned, 10)
+        if first != second:
+            raise Wrong(
+                f"Turn each frame and {len(first - second)} of 10 choices change. Suspect a component by "
+                "itself, a sum or maximum over x, y, z, a median or range of each: subtract the mean "
+                "and take the length of the vector."
+            )
+        if first != _chosen(answer, straight[[2, 0, 3, 1]], 10):
+            raise Wrong("Seat the members in another order and the choice changes: compare with their mean.")
+    _chosen(answer, rng.normal(size=(5, 7, 3, 3)), 2)  # other numbers of members, frames and atoms
 
 
 Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
@@ -225,6 +240,12 @@ def how_many_times_fewer(answer: Saving) -> str:
                 f"The error {level} lies {where}: nobody measured that, and {found:.3g} is an "
                 "extrapolation. Return nan."
             )
+    bent = np.array([0.3, 0.12, 0.06, 0.05, 0.045]), np.array([0.4, 0.28, 0.14, 0.06, 0.05])
+    for level in (0.2, 0.055):
+        frames = [np.exp(np.interp(np.log(level), np.log(e)[::-1], np.log(n)[::-1])) for e in bent]
+        _judge_saving(
+            answer, n, *bent, level, frames[1] / frames[0], f"curves with bends, at the error {level}"
+        )
     return (
         "Your factor is measured, at an error that is named. It changes with that error unless the curves "
         "are parallel: quote both."
@@ -232,10 +253,10 @@ def how_many_times_fewer(answer: Saving) -> str:
 
 
 def _saved(answer: Saving, n, strong, weak, level: float) -> float:
-    found = np.asarray(answer(n.copy(), strong.copy(), weak.copy(), level), dtype=float)
-    if found.shape not in ((), (1,)):
-        raise Wrong(f"Expected one number, got shape {found.shape}.")
-    return float(found.reshape(()))
+    found = answer(n, strong, weak, level)
+    if np.size(found) == 1 and np.asarray(found).dtype.kind == "f" and np.isnan(found):
+        return np.nan
+    return float(number(found, "The saving").real)
 
 
 def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, case: str) -> None:
@@ -247,6 +268,12 @@ def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, c
     )
     if 0.5 < found / exact < 2:
         suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
+    lines = [np.polyfit(np.log(n), np.log(errors), 1) for errors in (weak, strong)]
+    fits = [np.exp((np.log(level) - start) / slope) for slope, start in lines]
+    if abs(found / (fits[0] / fits[1]) - 1) < 1e-2:
+        suspect = "One line through all points is not what was measured: go from point to point."
+    elif np.abs(n[:, None] / n - found).min() < 1e-9:
+        suspect = "You took measured points as they are: interpolate between them, on logarithms."
     ratios = weak / strong
     if ratios.min() * 0.999 <= found <= ratios.max() * 1.001:
         suspect = "That is the ratio of errors at equal n; asked is the ratio of n at equal error."
@@ -272,7 +299,7 @@ def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
     for name, (force, honest, suspect) in PLANTED.items():
         for _ in range(3):
             x = corners + rng.normal(scale=0.05, size=corners.shape)
-            found = answer(_careful(force), x.copy())
+            found = answer(_careful(force), x)
             if np.ndim(found) or found not in (True, False):
                 raise Wrong(f"Your function returned {found!r}; expected True (a gradient) or False.")
             if bool(found) == honest:
@@ -307,6 +334,8 @@ def gentle_cutoff(answer: Callable[[Tensor, float], Tensor]) -> str:
         f = answer(r, cutoff)
         if not isinstance(f, Tensor) or f.shape != r.shape:
             raise Wrong(f"Expected a tensor of shape {tuple(r.shape)}, one value for each distance.")
+        if f.isnan().any():
+            raise Wrong(f"At r = {r[f.isnan()].min():.2f} Å, for a cutoff of {cutoff} Å, it is not a number.")
         if f[r > cutoff].abs().max() > 0:
             worst = f[r > cutoff].abs().max().item()
             raise Wrong(
@@ -347,7 +376,12 @@ def _no_kick(answer: Callable, cutoff: float) -> None:
             f"The energy jumps by {abs(E_in - E_out):.2g} at the cutoff of {cutoff} Å: no force belongs to a "
             "jump, and the total energy is not kept. Suspect a function that is not 0 at the cutoff."
         )
-    if not abs(F_in - F_out) < 1e-5:  # also if it is no number
+    if np.isnan(F_in - F_out):
+        raise Wrong(
+            f"The force at the cutoff of {cutoff} Å is not a number: torch.where differentiates both "
+            "branches, also the one that it does not take. Keep r / cutoff below 1 in the formula (clamp)."
+        )
+    if abs(F_in - F_out) > 1e-5:
         raise Wrong(
             f"The energy fades but the force jumps from {F_in:.3g} to {F_out:.3g} at the cutoff of "
             f"{cutoff} Å: the function has a slope there. Its derivative has to vanish too."
@@ -375,7 +409,7 @@ def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> st
         σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
         σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
         budget = c * wanted**2
-        found = float(answer(dt.copy(), σ.copy(), budget))
+        found = number(answer(dt, σ, budget), "The law gives a number for any budget: your step").real
         if abs(found / wanted - 1) < 0.08:
             continue
         exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
@@ -384,8 +418,6 @@ def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> st
             why = line + "the longest steps are beyond the limit of stability; leave them out."
         elif floor > 0:
             why = line + "at short steps rounding sets a floor that no step gets below."
-        elif np.isnan(found):
-            why = "The law gives a number for any budget: σ = c Δt²."
         elif found >= 0.99 * dt.min():
             why = "That step was not measured: use the law σ = c Δt², not the nearest points."
         else:
@@ -422,10 +454,11 @@ def other_reference_energies(answer: Shifts) -> str:
         start = old[: counts.shape[1]]
         E_model = counts @ start - counts @ rng.uniform(2, 5, len(start)) + rng.normal(size=len(counts))
         E_label = E_model + counts @ Δ
-        given = [counts.copy(), E_label.copy(), E_model.copy(), start.copy()]
-        found = np.asarray(answer(*given), dtype=float)
+        found = np.asarray(answer(counts, E_label, E_model, start), dtype=float)
         if found.shape != start.shape:
             raise Wrong(f"{name}: expected one shift for each of {len(start)} elements, got {found.shape}.")
+        if np.isnan(found).any():
+            raise Wrong(f"{name}: a shift is not a number. An element that is in no frame keeps its own.")
         _judge_shifts(name, found, counts, E_label, E_model, start)
     return (
         "Before any training the model is right in the mean for every composition, and an element that was "
@@ -439,7 +472,9 @@ def _judge_shifts(name: str, found, counts, E_label, E_model, old) -> None:
     if not worst < 1e-6 * np.abs(E_label).max():
         fitted = np.linalg.lstsq(counts, E_label)[0]
         suspect = "Each element has its own change: solve counts @ change = E_label - E_model."
-        if np.allclose(found - old, (found - old)[0], rtol=1e-6):
+        if np.allclose(found, old, rtol=0, atol=1e-9):
+            suspect = "These are the old shifts."
+        elif np.allclose(found - old, (found - old)[0], rtol=1e-6):
             suspect = "You changed all elements by the same energy, which is right for one composition only."
         elif np.abs(E_label - E_model + counts @ (found - old)).max() < 1e-6 * np.abs(E_label).max():
             suspect = "Suspect the sign: what the model lacks has to be added."

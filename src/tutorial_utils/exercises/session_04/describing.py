@@ -9,7 +9,7 @@ from e3nn import o3
 from torch import Tensor
 
 from tutorial_utils import descriptors, groups, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise, unspoilt
+from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.exercises.session_04 import cases
 
 _SITES = {"fcc": "Oh", "bcc": "Oh", "hcp": "D3h", "diamond": "Td"}
@@ -75,7 +75,7 @@ Descriptor = Callable[[Tensor], Tensor]
 )
 def own_descriptor(answer: Descriptor) -> str:
     """Test rotation and inversion degree by degree, permutation, additivity, and the end at 5 Å."""
-    answer, v = unspoilt(answer), cases.cloud(9, 1.2, 4.0)
+    v = cases.cloud(9, 1.2, 4.0)
     c = _nine(answer, v)
     for l in range(3):
         if c[l**2 : (l + 1) ** 2].norm() < 1e-8:
@@ -232,7 +232,6 @@ _MIRRORS = {"x → -x": (-1.0, 1.0, 1.0), "inversion": (-1.0, -1.0, -1.0)}
 )
 def pseudoscalar(answer: Number) -> str:
     """Turn, shuffle and reflect chiral clouds; a number that is always zero obeys every law."""
-    answer = unspoilt(answer)
     clouds = [cases.cloud(5, 1.0, 3.0, seed=seed) for seed in range(4)]
     values = torch.stack([_one(answer, v) for v in clouds])
     size = values.abs().max()

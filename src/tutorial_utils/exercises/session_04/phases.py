@@ -8,7 +8,7 @@ from ase import Atoms
 from torch import Tensor
 
 from tutorial_utils import datasets, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise, unspoilt
+from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.exercises.session_04 import cases
 
 PHASES = ("fcc", "hcp", "bcc", "liquid")
@@ -24,7 +24,7 @@ PHASES = ("fcc", "hcp", "bcc", "liquid")
 )
 def four_numbers(answer: Callable[[Atoms], Tensor]) -> str:
     """Try the laws on hot silver, then fit on three metals and test on three others."""
-    answer, frames = unspoilt(answer), datasets.load("phases")
+    frames = datasets.load("phases")
     chosen = cases.warm_frames(frames)
     hot = frames.structures[next(n for n in chosen if frames.structures[n].symbols[0] == "Ag")]
     reference = _invariants(answer, hot)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tutorial_utils import descriptors
 from tutorial_utils.descriptors import recovery
-from tutorial_utils.exercises.engine import Wrong, exercise, unspoilt
+from tutorial_utils.exercises.engine import Wrong, exercise
 from tutorial_utils.exercises.session_04 import cases
 
 _GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
@@ -24,7 +24,7 @@ _GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
 )
 def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
     """Compare with the singular values of the Jacobian at sites of several groups; name the usual slips."""
-    answer, sites = unspoilt(answer), [cases.orbit_site(name) for name in _GROUPS]
+    sites = [cases.orbit_site(name) for name in _GROUPS]
     found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_GROUPS, sites, strict=True)]
     right = [_rank(v) for v, _ in sites]
     _without_lengths(answer, sites, found)
