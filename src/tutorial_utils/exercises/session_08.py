@@ -295,14 +295,14 @@ def twisted_chain(answer: tuple[str, int]) -> str:
     values = [_chirality(hidden, layers, sign) for sign in (1, -1)]
     if max(abs(v) for v in values) < 1e-12:
         raise Wrong(
-            f"With {text} and {layers} layers the output is exactly zero, for both hands and any weights. "
+            f"With {text} and {layers} layers the output is exactly zero, for both mirror images and any weights. "
             + _why_zero(hidden)
         )
-    return "The two hands get opposite numbers before any training: now a network can learn the rest."
+    return "The two mirror images get opposite numbers before any training: now a network can learn the rest."
 
 
 def chain(sign: int) -> Atoms:
-    """Return four hydrogen atoms in a row, 1 Å apart, the ends turned out by 90° to one hand or the other."""
+    """Return four hydrogen atoms in a row, 1 Å apart, the ends turned out by 90°, and its mirror image."""
     return Atoms("H4", [[-0.4, 0.9, 0.0], [0, 0, 0], [1, 0, 0], [1.4, 0.0, 0.9 * sign]])
 
 
