@@ -295,7 +295,7 @@ def twisted_chain(answer: tuple[str, int]) -> str:
     values = [_chirality(hidden, layers, sign) for sign in (1, -1)]
     if max(abs(v) for v in values) < 1e-12:
         raise Wrong(
-            f"With {text} and {layers} layers the output is exactly zero, for both mirror images and any weights. "
+            f"With {text} and {layers} layers the output is exactly zero, for either image and any weights. "
             + _why_zero(hidden)
         )
     return "The two mirror images get opposite numbers before any training: now a network can learn the rest."
