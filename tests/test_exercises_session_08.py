@@ -132,7 +132,6 @@ def way_back(x, irreps):
 RIGHT = [
     ("8.1", mix),
     ("8.1", other_sign),
-    ("8.1", in_place),
     ("8.2", cube),
     ("8.2", lambda c, L: cube(c, L, 6)),
     ("8.3", share),
@@ -142,6 +141,7 @@ RIGHT = [
     ("8.5", ("4x0e + 4x0o + 4x1o + 4x1e + 4x2e + 4x2o", 4)),
 ]
 WRONG = [
+    ("8.1", in_place, "changes its argument"),
     ("8.1", no_minus, "one is plus, the other minus"),
     ("8.1", even_only, "a b that is not used"),
     ("8.1", exchanged, "a and b are exchanged"),

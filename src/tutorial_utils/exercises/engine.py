@@ -219,15 +219,12 @@ def _numbers_in(given: Any) -> Any:
 
 def _alike(one: Any, other: Any) -> bool:
     """Compare what `_numbers_in` copied, up to rounding: a step to and back is no change."""
-    if isinstance(one, dict | list):
-        if len(one) != len(other) or (isinstance(one, dict) and one.keys() != other.keys()):
-            return False
-        pairs = (
-            ((one[key], other[key]) for key in one) if isinstance(one, dict) else zip(one, other, strict=True)
-        )
-        return all(_alike(a, b) for a, b in pairs)
-    if one is None or other is None:
+    if one is None or type(one) is not type(other):
         return one is other
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
     try:
         same = one.shape == other.shape and one.dtype == other.dtype
         return same and torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True)

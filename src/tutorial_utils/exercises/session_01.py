@@ -48,7 +48,7 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
     """Try a test on functions that obey the law, and on functions that break it."""
     x = torch.tensor(np.random.default_rng(3).normal(size=(5, 3)))
     for name, f in _RIGHT.items():
-        found = _size(answer(f, x.clone()))
+        found = _size(answer(f, x))
         if not found < 1e-5:  # also where the test computes in float32
             raise Wrong(
                 f"rotation: {name} obeys the law, but your test finds an error of {found:.1e}. "
@@ -57,7 +57,7 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
             )
     for name, (f, suspect) in _WRONG.items():
         for sign in (1, -1):  # -f breaks the law as f does
-            found = _size(answer(_times(sign, f), x.clone()))
+            found = _size(answer(_times(sign, f), x))
             if found < 0:
                 raise Wrong(
                     f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences "
@@ -66,7 +66,7 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
             if not found > 1e-3:
                 raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
     for axis in torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]):
-        found = _size(answer(_growing(axis), x.clone()))
+        found = _size(answer(_growing(axis), x))
         if not found > 1e-3:
             raise Wrong(
                 f"rotation: your test returns {found:.1e} for an arrow that is longer in some orientations "
@@ -109,7 +109,7 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Judge a dipole by the laws, and by its value where the charges are neutral."""
 
     def dipole(charges: Tensor, positions: Tensor) -> Tensor:
-        found = answer(charges.clone(), positions.clone())
+        found = answer(charges, positions)
         shape = np.shape(found)
         if shape != (3,):
             raise Wrong(f"Expected three numbers, shape (3,), got {type(found).__name__} {shape}.")
@@ -171,7 +171,7 @@ def fermions(answer: Callable[[np.ndarray], complex]) -> str:
 
 
 def _one_number(f: Callable[[np.ndarray], complex], x: Float[np.ndarray, "particles 3"]) -> complex:
-    return number(f(x.copy()), f"The answer for {len(x)} particles", real=False)
+    return number(f(x), f"The answer for {len(x)} particles", real=False)
 
 
 def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
@@ -368,7 +368,7 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
     """For five distortions: the irreps in which what H leaves unchanged has exactly the symmetry H."""
     for name, high, low in _DISTORTIONS:
         G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
-        named = read_irreps(answer(list(G.copy()), list(H.copy())))
+        named = read_irreps(answer(list(G), list(H)))
         if beyond := sorted(irrep for irrep in named if o3.Irrep(irrep).l > 4):
             raise Wrong(f"{beyond[0]} was not asked for: the degree l goes up to 4.")
         for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
@@ -466,7 +466,7 @@ def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
     a, b = torch.nn.functional.normalize(torch.tensor(rng.normal(size=(2, 3))), dim=1)
 
     def target(axis: Tensor) -> Tensor:
-        given = answer(axis.clone())
+        given = answer(axis)
         try:
             rows = torch.stack(given) if isinstance(given, list) and torch.is_tensor(given[0]) else given
             found = torch.as_tensor(rows, dtype=axis.dtype)

@@ -84,7 +84,7 @@ def _about_y(angle: float) -> list[list[float]]:
 
 
 def _mixed(answer: Callable, x: Float[Tensor, "2 n"], a: float, b: float) -> Float[Tensor, "2 n"]:
-    found = answer(x[0].double().clone(), x[1].double().clone(), a, b)
+    found = answer(x[0].double(), x[1].double(), a, b)
     if not isinstance(found, tuple | list) or len(found) != 2:
         raise Wrong(f"Return two tensors, y_minus and y_plus; got {type(found).__name__}.")
     if any(np.shape(part) != np.shape(x[0]) for part in found):
@@ -105,7 +105,7 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
     """Rotate, compare with an exact grid, and name aliasing by the size of the broken symmetry."""
     for L in (1, 2, 3, 4):
         c = torch.randn(4, (L + 1) ** 2, dtype=torch.float64)
-        found, exact = answer(c.clone(), L), sphere.pointwise(c, c, c, lmax=L)
+        found, exact = answer(c, L), sphere.pointwise(c, c, c, lmax=L)
         if np.shape(found) != tuple(c.shape):
             raise Wrong(
                 f"For L = {L} expected coefficients of shape {tuple(c.shape)}, got {np.shape(found)}. The "
@@ -197,7 +197,7 @@ def _five_rotations(answer: Callable, target: Tensor) -> None:
 
 def _share(answer: Callable, answers: Tensor, target: Tensor) -> float:
     try:
-        return float(answer(answers.clone(), target.clone()))
+        return float(answer(answers, target))
     except (TypeError, ValueError) as reason:
         raise Wrong(f"Return one number, the share; got something else ({reason}).") from None
 
