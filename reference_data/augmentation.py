@@ -21,7 +21,7 @@ from tutorial_utils.studies import augmentation
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/augmentation.json"
 ROTATIONS = {30: (1, 500), 100: (1, 10, 100, 500), 300: (1, 500)}  # n -> k
 SEEDS = (0, 1, 2)
-WHOLE = 100  # the n for all models, and for the ends of the ladder with four times the steps
+WHOLE = 100  # the n for the second rung in all orientations, and for four times the steps
 KERNEL_SIZE = 1000  # the largest number of turned geometries that go into a kernel matrix
 COLUMNS = ("model", "n", "k", "seed", "steps", "error")
 
@@ -34,12 +34,11 @@ def points() -> list[Point]:
     for n, seed in itertools.product(ROTATIONS, SEEDS):
         for fit in (augmentation.RIDGE, augmentation.KERNEL):
             wanted += [(fit, n, k, seed, 0) for k in (0, 1, 10) if n * k <= KERNEL_SIZE]
-        wanted += [(augmentation.EQUIVARIANT, n, 1, seed, steps)]
+        wanted += [(rung, n, 1, seed, steps) for rung in augmentation.RUNGS[1:]]
         wanted += [(augmentation.COORDINATES, n, k, seed, steps) for k in ROTATIONS[n]]
     for seed in SEEDS:
         wanted += [(augmentation.COORDINATES, WHOLE, 0, seed, steps)]
-        wanted += [(augmentation.INVARIANT, WHOLE, 1, seed, steps)]
-        wanted += [(augmentation.ARROWS, WHOLE, k, seed, steps) for k in ROTATIONS[WHOLE][:3]]
+        wanted += [(augmentation.ARROWS, WHOLE, k, seed, steps) for k in (0, 10, 100)]
         # would more steps have changed the verdict?
         wanted += [(augmentation.EQUIVARIANT, WHOLE, 1, seed, 4 * steps)]
         wanted += [(augmentation.COORDINATES, WHOLE, ROTATIONS[WHOLE][-1], seed, 4 * steps)]

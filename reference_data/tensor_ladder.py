@@ -33,7 +33,8 @@ def points() -> list[tuple[str, str, int, int]]:
     sized = (ladder.INVARIANT, ladder.CHARGES, ladder.VECTORS)
     models = always + [(model, ladder.EQUAL_SCALARS) for model in sized]
     wide = [(model, ladder.EQUAL_WEIGHTS) for model in sized] + [(ladder.FULL, ladder.EQUAL_SCALARS)]
-    largest = [(*model, max(MOLECULES), seed) for model in models + wide for seed in SEEDS]
+    largest = [*models, *wide, (ladder.COPIES, BOTH)]
+    largest = [(*model, max(MOLECULES), seed) for model in largest for seed in SEEDS]
     smaller = [(*model, n, seed) for n in MOLECULES[1:] for seed in SEEDS for model in models]
     return largest + smaller
 

@@ -152,12 +152,28 @@ def test_one_orientation_of_thirty_geometries_teaches_nothing(table):
 def test_most_of_the_gap_is_the_way_in_which_forces_are_made(table):
     never, once = errors(table, COORDINATES, 100, 0), errors(table, COORDINATES, 100)
     assert once.min() > 1.3 * never.max()  # being tested in other orientations costs
-    assert errors(table, COORDINATES, 100, 500).max() < once.min()  # augmentation helps each seed
+    ten, most = errors(table, COORDINATES, 100, 10), errors(table, COORDINATES, 100, 500)
+    assert max(ten.max(), most.max()) < once.min()  # augmentation helps each seed
+    assert ten.mean() < 1.1 * most.mean()  # ten orientations as much as five hundred
+    assert (never / errors(table, EQUIVARIANT, 100)).min() > 2  # a standard orientation closes no gap
     best = min((errors(table, COORDINATES, 100, k) for k in (10, 100, 500)), key=np.mean)
     twin, invariant = errors(table, EQUIVARIANT, 100), errors(table, INVARIANT, 100)
     arrows = errors(table, ARROWS, 100)
     assert twin.max() < invariant.min() and arrows.max() < 1.2 * invariant.min()
     assert best.mean() - arrows.mean() > 3 * (arrows.mean() - twin.mean())
+
+
+@pytest.mark.parametrize(("n", "least", "most"), [(30, 0.15, 0.25), (100, 0, 0.1), (300, 0, 0.1)])
+def test_exact_equivariance_is_a_small_step_and_helps_most_where_geometries_are_few(table, n, least, most):
+    raw, arrows, invariant, twin = (errors(table, rung, n).mean() for rung in RUNGS)
+    assert least < 1 - invariant / arrows < most
+    assert raw - arrows > 3 * (arrows - twin)
+    assert errors(table, INVARIANT, n).min() > errors(table, EQUIVARIANT, n).max()
+
+
+def test_a_standard_orientation_does_not_help_where_forces_are_sums_of_arrows(table):
+    never, once = errors(table, ARROWS, 100, 0), errors(table, ARROWS, 100)
+    assert never.mean() == pytest.approx(once.mean(), rel=0.05)
 
 
 def test_four_times_the_steps_do_not_close_the_gap(table):

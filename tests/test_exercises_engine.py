@@ -9,11 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from ase.build import molecule
 
 from tutorial_utils import exercises
 from tutorial_utils.exercises import engine
 from tutorial_utils.exercises.engine import Wrong, exercise, require, verdict
 from tutorial_utils.exercises.verdict import KINDS, Verdict
+from tutorial_utils.graphs import to_graph
 from tutorial_utils.symmetry import equivariance_report
 
 SESSION = "tutorial_utils.exercises.session_99"
@@ -314,3 +316,45 @@ def test_badges_are_readable(kind: str) -> None:
     assert 1.05 / (luminance + 0.05) >= 4.5
     assert word
     assert icon
+
+
+# --- arguments ---
+
+
+def test_an_answer_may_not_change_what_it_is_given() -> None:
+    def moves(thing) -> None:
+        thing.positions += 1.0
+
+    def turns(thing) -> None:
+        thing.pos = -thing.pos
+
+    def loses(thing) -> None:
+        thing.pop()
+
+    def there_and_back(thing) -> None:
+        thing += 0.1
+        thing -= 0.1
+
+    atoms = molecule("H2O")
+    for spoil, thing in (
+        (torch.Tensor.zero_, torch.ones(3)),
+        (np.ndarray.sort, np.array([2.0, 1.0])),
+        (moves, atoms),
+        (turns, to_graph(atoms, 3.0)),
+        (loses, [1, 2]),
+        (there_and_back, np.array([np.nan, 0.3])),
+    ):
+        exercise("99.3", title="Look at it", hint="Do not touch.")(_handing(thing))
+        found = verdict("99.3", lambda thing, spoil=spoil: spoil(thing))
+        assert (found.kind == "correct") == (spoil is there_and_back)
+        assert spoil is there_and_back or "changes its argument" in found.text
+
+
+def _handing(thing):
+    """A judge that hands one thing over and is content."""
+
+    def judge(answer) -> str:
+        answer(thing)
+        return "Seen."
+
+    return judge

@@ -52,6 +52,14 @@ def signed(f, x):  # differences of opposite sign cancel
     return (f(x @ R.T) - R @ f(x)).sum().item()
 
 
+def largest_signed(f, x):  # no absolute value: errors below zero are not seen
+    return (f(x @ a_rotation().T) - a_rotation() @ f(x)).max().item()
+
+
+def mirrors_too(f, x):  # a cross product is no vector to a mirror
+    return max(difference(f, x, sign * a_rotation(), sign * a_rotation()) for sign in (1, -1))
+
+
 def squared_in_numpy(f, x):
     return sum(np.square(np.asarray(f(x @ R.T) - R @ f(x))).sum() for R in map(a_rotation, range(4)))
 
@@ -74,6 +82,10 @@ def all_on_the_last(q, r):
 def slater(x):
     orbitals = np.stack([np.ones(len(x)), *x.T], axis=1)
     return np.linalg.det(orbitals[:, : len(x)])
+
+
+def narrow(x):  # vanishes to round-off a few Å away
+    return slater(x) * np.exp(-10 * np.square(x).sum())
 
 
 def vandermonde(x):
@@ -104,6 +116,13 @@ def fluxes(theta):
 
 def both(flux):
     return torch.cat([flux.cos(), flux.sin()])
+
+
+def diagonals(
+    theta,
+):  # sum and difference of the two loops: blind to half a turn of both
+    squares, holes = fluxes(theta)
+    return both(torch.cat([squares, holes.sum()[None], (holes[0] - holes[1])[None]]))
 
 
 def wrong_sign(theta):
@@ -138,6 +157,13 @@ def carriers(G, H):
         vector = directions @ torch.linspace(1, 2, int(fixed))  # in general position
         if int(((D_G @ vector - vector).norm(dim=1) < 1e-6).sum()) == len(H):
             found.append(str(irrep))
+    return found
+
+
+def careless(G, H):  # right, but spoils what it was given
+    found = carriers(G, H)
+    for R in [*G, *H]:
+        R *= 0
     return found
 
 
@@ -178,6 +204,7 @@ RIGHT = [
     ("1.3", slater),
     ("1.3", vandermonde),
     ("1.3", plane_waves),
+    ("1.3", narrow),
     ("1.3", lambda x: torch.tensor(slater(x))),
     ("1.3", lambda x: [slater(x)]),
     ("1.3", lambda x: torch.tensor(slater(x), requires_grad=True)),
@@ -208,6 +235,8 @@ WRONG = [
     ("1.1", lambda f, x: f(x), "should be one number; got Tensor"),
     ("1.1", lambda f, x: math.nan, "should be one number; got nan"),
     ("1.1", signed, "must not cancel"),
+    ("1.1", largest_signed, "A violation is a size"),
+    ("1.1", mirrors_too, "with determinant -1"),
     ("1.2", lambda q, r: q, "Expected three numbers"),
     ("1.2", lambda q, r: q @ r, "translation fails for 1o"),
     ("1.2", lambda q, r: q @ (r - r[0]), "permutation fails for 1o"),
@@ -232,6 +261,7 @@ WRONG = [
     ("1.4", lambda t: torch.tan(torch.cat(fluxes(t))), "A flux φ and φ + 2π/2"),
     ("1.4", lambda t: torch.exp(3j * torch.cat(fluxes(t))), "A flux φ and φ + 2π/3"),
     ("1.4", lambda t: torch.cat([both(fluxes(t)[0]), both(2 * fluxes(t)[1])]), "2π/2 through a hole"),
+    ("1.4", diagonals, "2π/2 through both holes look the same"),
     ("1.4", 3.0, "must be a function"),
     ("1.4", lambda t: {"flux": fluxes(t)}, "Return a tensor of numbers; got dict"),
     ("1.4", lambda t: math.nan * torch.cat(fluxes(t)), "no number at all"),
@@ -251,6 +281,8 @@ WRONG = [
     ("1.6", more_survivors, "octahedron, one atom pulled away: H leaves 1 component(s) of 2e unchanged"),
     ("1.6", more_survivors, "stops at a symmetry between G and H"),
     ("1.6", lambda G, H: ["vector"], "names of irreps"),
+    ("1.6", lambda G, H: [*carriers(G, H), "5o"], "5o was not asked for"),
+    ("1.6", careless, "changes its argument"),
     ("1.6", rotations_only, "reflections"),
     ("1.7", one_head, "the same axis"),
     ("1.7", upwards, "does not turn with the axis"),

@@ -49,6 +49,10 @@ def by_characters(a, b, c):
     return counting(rule, uvw)(a, b, c)
 
 
+def joined(a, b, c):  # blocks of one irrep that stand apart, taken for one
+    return counting(allowed, uvw)(*(o3.Irreps(irreps).regroup() for irreps in (a, b, c)))
+
+
 # ---- 3.2: the gate
 
 
@@ -84,6 +88,11 @@ def wrong_layout(gates, v):  # components taken for copies
     return (gates[:, None, :] * v.reshape(-1, 3, 2)).reshape(-1, 2, 3)
 
 
+def gate_in_place(x):
+    x[:, :4] = torch.nn.functional.silu(x[:, :4])
+    return gate(x)
+
+
 def component_by_component(x):
     return torch.relu(torch.cat([x[:, :6], x[:, 9:]], dim=1))
 
@@ -116,6 +125,11 @@ def per_cell(graph):  # divides by the number of atoms in the cell
 
 def from_the_origin(graph):
     return torch.linalg.cross(graph.pos, two_sums(graph)[:, 0])
+
+
+def axial_that_centres(graph):
+    graph.pos -= graph.pos.mean(dim=0)
+    return axial(graph)
 
 
 # ---- 3.4: shapes
@@ -187,6 +201,11 @@ def three_edges(graph):
     return torch.linalg.det(graph.pos[1:4] - graph.pos[0]).reshape(1)
 
 
+def by_element(graph):  # exchanges of like atoms change it
+    a, b, c = graph.pos[graph.atomic_numbers.argsort(stable=True)][:3] - graph.pos.mean(dim=0)
+    return (a @ torch.linalg.cross(b, c)).reshape(1)
+
+
 # ---- 3.6: heads
 
 HEADS = {
@@ -200,16 +219,16 @@ HEADS = {
 # ---- 3.7: tests
 
 
-def turning_error(matrices, *, cell=True, back=False, absolute=False):
+def turning_error(matrices, *, cell=True, back=False, absolute=False, copy=True):
     """Make a test: the largest error over the matrices."""
 
     def error(f, graph, irreps):
         worst = 0.0
         for R in matrices():
-            moved = graph.clone()
+            expected = f(graph) @ o3.Irreps(irreps).D_from_matrix(R).T
+            moved = graph.clone() if copy else graph
             moved.pos = graph.pos @ (R if back else R.T)
             moved.cell = graph.cell @ R.T if cell else graph.cell
-            expected = f(graph) @ o3.Irreps(irreps).D_from_matrix(R).T
             away = (f(moved) - expected).abs().max()
             worst = max(worst, (away if absolute else away / expected.abs().max()).item())
         return worst
@@ -239,6 +258,7 @@ RIGHT = [
     ("3.4", shape),
     ("3.4", by_distances),
     ("3.5", lambda graph: network("0o")(graph)[0]),
+    ("3.5", lambda graph: network("0o")(graph).item()),
     ("3.6", HEADS),
     ("3.6", HEADS | {"polarizability": "2e + 0e"}),
     ("3.7", turning_error(both)),
@@ -255,6 +275,10 @@ WRONG = [
         "suspect the multiplicities",
     ),
     ("3.1", lambda a, b, c: 3, "expected two whole numbers"),
+    ("3.1", joined, "each has paths of its own"),
+    ("3.2", gate_in_place, "changes its argument"),
+    ("3.2", lambda x: gate(x) / (1 + x.norm()), "rows are different atoms"),
+    ("3.3", axial_that_centres, "changes its argument"),
     ("3.2", lambda x: gate(x, pseudo=torch.nn.functional.silu), "parity fails for 0o"),
     ("3.2", component_by_component, "rotation fails for 1o"),
     ("3.2", lambda x: gate(x, mix=wrong_layout), "rotation fails for 1o"),
@@ -276,6 +300,7 @@ WRONG = [
     ("3.5", three_corners, "translation fails for 0o"),
     ("3.5", lambda graph: network("0o")(graph).abs(), "parity fails for 0o"),
     ("3.5", three_edges, "permutation fails for 0o"),
+    ("3.5", by_element, "like atoms have no order"),
     ("3.6", HEADS | {"polarizability": "0e+1e+2e"}, "6 independent components"),
     ("3.6", HEADS | {"polarizability": "1o"}, "even under inversion"),
     ("3.6", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
@@ -292,6 +317,7 @@ WRONG = [
     ("3.7", turning_error(both, back=True), "pos @ R.T goes with"),
     ("3.7", turning_error(both, absolute=True), "error is absolute"),
     ("3.7", turning_error(lambda: [torch.randn(3, 3)]), "orthogonal"),
+    ("3.7", turning_error(both, copy=False), "changes its argument"),
 ]
 
 TestAnswers = exercise_tests(3, RIGHT, WRONG)

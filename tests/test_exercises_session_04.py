@@ -67,6 +67,16 @@ def axial(v):  # products of two even parts in the place of a vector
     return torch.cat([c[:1], c[1:4] * 0, c[4:]])
 
 
+def two_shells(v):  # a jump where the first one ends
+    return smooth_sum(v) + smooth_sum(v[v.norm(dim=1) < 3])
+
+
+def unit_vectors_in_place(v):
+    weight = descriptors.smooth_cutoff(v.norm(dim=1), 5.0)
+    v /= v.norm(dim=1, keepdim=True)
+    return (weight[:, None] * o3.spherical_harmonics([0, 1, 2], v, False)).sum(dim=0)
+
+
 RIGHT += [("4.1", VANISHING), ("4.2", smooth_sum), ("4.2", smooth_polynomials)]
 WRONG += [
     ("4.1", {**VANISHING, "hcp": {1}}, "measure it"),
@@ -74,6 +84,9 @@ WRONG += [
     ("4.1", {**VANISHING, "fcc": set()}, "instead of 1e-10"),
     ("4.1", {**VANISHING, "bcc": {0, 1, 2, 3, 5, 7}}, "from 1 to 8"),
     ("4.1", {1, 2}, "give a set of degrees"),
+    ("4.1", {name: [l in zeros for l in range(1, 9)] for name, zeros in VANISHING.items()}, "themselves"),
+    ("4.2", two_shells, "crosses 3.00 Å"),
+    ("4.2", unit_vectors_in_place, "changes its argument"),
     ("4.2", no_weight, "jump of"),
     ("4.2", kink, "with a kink"),
     ("4.2", no_end, "beyond 5 Å"),
@@ -102,6 +115,10 @@ def odd_component(v):
     return descriptors.bispectrum(c, parity="odd")[3]
 
 
+def three_nearest(v):  # sorting leaves equal distances in the order of the list
+    return torch.linalg.det(v[v.norm(dim=1).argsort(stable=True)][:3])
+
+
 RIGHT += [
     ("4.4", triple_product),
     ("4.4", odd_component),
@@ -111,6 +128,7 @@ RIGHT += [
 WRONG += [
     ("4.4", lambda v: torch.linalg.det(v[:3]), "depends on the order of the neighbours"),
     ("4.4", lambda v: v.norm(dim=1).sum(), "keeps its sign"),
+    ("4.4", three_nearest, "at one and the same distance"),
     ("4.4", lambda v: triple_product(v, (1.0, 1.0, 2.0)) * 0, "is zero for four clouds"),
     ("4.4", lambda v: v[:, 0].pow(3).sum(), "A rotation changes your number"),
     ("4.4", lambda v: triple_product(v) + v.norm(dim=1).sum(), "not by its sign"),
@@ -120,6 +138,7 @@ WRONG += [
     ("4.3", ((0, 1, 3, 4), (0, 1, 2, 5)), "power spectra differ"),
     ("4.3", ((0, 1, 4, 12), (0, 1, 3, 7)), "numbered from 0 to 11"),
     ("4.3", (0, 1, 4, 6), "two tuples of corners"),
+    ("4.3", ((0, 1, 4, 6.5), (0, 1, 3, 7)), "whole numbers"),
 ]
 
 

@@ -94,6 +94,13 @@ def forward_mode(field, x):
     return (torch.func.jvp(field, (x,), (ε,))[1] * ε).sum(1)
 
 
+def exact(field, x):  # one gradient for each coordinate
+    x = x.requires_grad_()
+    v = field(x)
+    rows = [torch.autograd.grad(v[:, i].sum(), x, retain_graph=True)[0][:, i] for i in range(x.shape[1])]
+    return sum(rows)
+
+
 RIGHT = [
     ("9.1", degree),
     ("9.1", legendre),
@@ -109,6 +116,7 @@ RIGHT = [
 ]
 WRONG = [
     ("9.1", lambda n, other: 1, "The means of Y_1 agree"),
+    ("9.1", lambda n, other: np.int64(degree(n, other) + 1), "A lower degree has different means"),
     ("9.1", lambda n, other: degree(n, other, start=2, step=2), "degrees were left out"),
     ("9.1", lambda n, other: degree(n, other, mean=False), "sums over sets of different size"),
     ("9.1", sum_of_components, "turned by 15° and by 75°"),
@@ -128,6 +136,8 @@ WRONG = [
     ("9.5", lambda f0, f1, t: (f0 + t * (f1 - f0)) % 1, "long way round"),
     ("9.4", lambda field, x: torch.full((len(x),), torch.nan), "NaN"),
     ("9.5", lambda f0, f1, t: line(f0, f1, 3 * t**2 - 2 * t**3), "a fifth of its way"),
+    ("9.4", exact, "one gradient for each coordinate"),
+    ("9.5", lambda f0, f1, t: line(f0, f1, t**2), "gone 0.25 of its way"),
     ("9.5", one_cell, "one cell only"),
     ("9.5", lambda f0, f1, t: f0 + t * (f1 - f0 - np.round(f1 - f0)), "leaves the cell"),
 ]

@@ -81,6 +81,7 @@ WRONG = [
     ("10.2", lambda A, width: flow(A, width, trace=False), "0e is left"),
     ("10.2", lambda A, width: flow(A, width, other=lambda A: A @ A), "1e is left"),
     ("10.2", lambda A, width: flow(A, width, other=lambda A: A.mT @ A), "This is AᵀA"),
+    ("10.2", lambda A, width: flow(A, width, other=lambda A: (A @ A + (A @ A).mT) / 2), "transposed"),
     ("10.2", lambda A, width: flow(A, width, factor=1.0), "the factor is 12"),
     ("10.2", lambda A, width: flow(A, width, other=lambda A: (A + A.mT) @ (A + A.mT)), "vorticity counts"),
     ("10.2", lambda A, width: flow(A, width, power=1, factor=1 / 6), "width² is missing"),

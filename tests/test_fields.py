@@ -318,6 +318,26 @@ def test_sums_and_formulas_are_periodic_and_turn_with_the_box():
         torch.testing.assert_close(f(x @ quarter.T % cosmos.BOX), before @ quarter.T)
 
 
+def test_lengths_and_weights_of_the_formulas_are_those_that_serve_the_training_boxes_best():
+    train, valid, _ = cosmos.parts(cosmos.boxes(datasets.load("cosmos")))
+    seen = train + valid
+
+    def R2(formula):
+        X = torch.cat([formula(box).flatten() for box in seen])
+        y = torch.cat([box["velocity"].flatten() for box in seen])
+        return float((X @ y) ** 2 / (X @ X) / (y @ y))
+
+    def soft(s):
+        return R2(lambda box: cosmos.gravity(box["position"], box["mass"], soften=s))
+
+    def linear(s, power):
+        return R2(lambda box: cosmos.linear_theory(box["position"], box["mass"], smooth=s, mass_power=power))
+
+    s, power = cosmos.SMOOTH, cosmos.MASS_POWER
+    assert soft(cosmos.SOFTEN) > max(soft(cosmos.SOFTEN / 2), soft(2 * cosmos.SOFTEN), soft(0.0) + 0.3)
+    assert linear(s, power) > max(linear(s + 1, power), linear(s - 1, power), linear(s, 1), linear(s, 0.5))
+
+
 def test_linear_theory_is_right_for_a_small_wave():
     n = 24
     grid = (torch.arange(n) + 0.5) * (cosmos.BOX / n)

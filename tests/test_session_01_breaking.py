@@ -145,7 +145,7 @@ def test_uniform_axial_field_moves_no_atom(shown, perovskite, seed):
     [
         ({"R": [0, 0, 1]}, 140, False),  # a0a0c-
         ({"M": [0, 0, 1]}, 127, False),  # a0a0c+
-        ({"R": [1, 1, 0]}, 74, False),  # a-a-c0
+        ({"R": [1, 1, 0]}, 74, False),  # a-a-c0: allowed, but in third order, and the network is quadratic
         ({"R": [1, 1, 1]}, 167, False),  # a-a-a-
         ({"R": [1, 1, 0], "M": [0, 0, 1]}, 62, True),  # a-a-c+
     ],
@@ -161,6 +161,29 @@ def test_alternating_axial_field_gives_the_space_group_of_the_tilt(
     tilted = Atoms(atoms, positions=atoms.positions + 0.2 * u / scale)
     cell = (atoms.cell.array, tilted.get_scaled_positions(), atoms.numbers)
     assert spglib.get_symmetry_dataset(cell).number == group
+
+
+@pytest.mark.parametrize(
+    ("axis", "moves"),
+    [([0, 0, 1], False), ([1, 1, 1], False), ([1, 1, 0], True)],
+    ids=["c-", "a-a-a-", "a-a-c0"],
+)
+def test_one_tilt_alone_pushes_strontium_in_third_order_or_never(shown, perovskite, axis, moves):
+    atoms = perovskite.atoms
+    u = tilt(shown, perovskite, torch.tensor(np.outer(perovskite.R, axis)).double()).detach().numpy()
+    torch.manual_seed(1)
+    irreps = "8x0e+8x1o+4x1e+8x2e"
+    force = nn.EquivariantNetwork(["Sr", "Ti", "O"], "1o", irreps_hidden=irreps, cutoff=4.0, per="atom")
+
+    def push(size):
+        tilted = Atoms(atoms, positions=atoms.positions + size * u / np.abs(u).max())
+        return force(graphs.to_graph(tilted, 4.0)).detach().numpy()[atoms.numbers == 38]
+
+    small, double = (np.abs(push(size)).max() for size in (0.02, 0.04))
+    if moves:
+        assert math.log2(double / small) == pytest.approx(3, abs=0.1)
+    else:
+        assert double < 1e-10
 
 
 def test_gradient_finds_the_alternating_field(shown, perovskite):

@@ -168,6 +168,16 @@ def test_training_learns_and_repeats_itself(molecules: datasets.Dataset) -> None
     assert all(runs[0][target] < before[target] for target in ladder.TARGETS)
 
 
+def test_rotated_copies_turn_targets_with_the_molecules(molecules: datasets.Dataset) -> None:
+    train = ladder.split(molecules, 2, seed=0).train
+    copies = ladder.rotated_copies(train, seed=0)
+    assert len(copies) == ladder.ORIENTATIONS * len(train)
+    predict = ladder.Predictor(ladder.build(ladder.TENSORS), ladder.Counting(train))
+    before, after = ladder.errors(predict, train), ladder.errors(predict, copies)
+    assert after == pytest.approx(before)  # so that a model that turns gains nothing from them
+    assert not torch.allclose(copies[0].y[:, :3], train[0].y[:, :3])
+
+
 # --- the stored table: what the notebook says of it ---
 
 
@@ -204,6 +214,19 @@ def test_only_heads_that_turn_learn_what_turns(table: pd.DataFrame) -> None:
         assert mean(table, ladder.INVARIANT, target) > 0.9 * without
         assert mean(table, ladder.COORDINATES, target) > 0.9 * without
         assert mean(table, ladder.TENSORS, target) < 0.7 * without
+
+
+def test_coordinates_learn_what_turns_from_rotated_copies(table: pd.DataFrame) -> None:
+    for target in ("dipole", "anisotropy"):
+        known, new = (
+            {
+                model: mean(table, model, target, test=test)
+                for model in (ladder.COUNTING, ladder.COPIES, ladder.TENSORS)
+            }
+            for test in ("new geometries", "new molecules")
+        )
+        assert known[ladder.COPIES] < 0.5 * known[ladder.COUNTING]
+        assert 2 * new[ladder.TENSORS] < new[ladder.COPIES] < 0.95 * new[ladder.COUNTING]
 
 
 def test_more_molecules_help_the_equivariant_models(table: pd.DataFrame) -> None:

@@ -46,6 +46,16 @@ NO_GROUPS = {
         "identity",
         "Every element e has g e = g, but none has e g = g. Suspect an identity tested on one side only.",
     ),
+    "'the second of two', gh = h": (
+        [[0, 1], [0, 1]],
+        "identity",
+        "Every element e has e g = g, but none has g e = g. Suspect an identity tested on one side only.",
+    ),
+    "1 and -1, numbered by themselves": (
+        [[0, 1], [1, -1]],
+        "closure",
+        "The entry -1 is no number from 0 to n - 1; NumPy takes it for the last one.",
+    ),
     "the numbers 0 to 3, multiplied modulo 4": (
         [[0, 0, 0, 0], [0, 1, 2, 3], [0, 2, 0, 2], [0, 3, 2, 1]],
         "inverses",
@@ -67,6 +77,7 @@ ROWS = [  # crystal, symmetry, noise in GPa
     ("quartz", "trigonal", 0.5),
     ("silicon, stiffer along one edge", "tetragonal", 0.2),
     ("a triclinic crystal", "triclinic", 0.5),
+    ("silicon", "cubic", 1.0),
 ]
 
 
@@ -82,9 +93,10 @@ def elastic_samples() -> list[tuple[str, str, Float[np.ndarray, "3 3 3 3"], floa
     pure["silicon, stiffer along one edge"] = own
     pure["a triclinic crystal"] = pure["quartz"] + _random(rng, 12)
     samples = []
-    for label, expected, noise in ROWS:
-        errors = _random(rng, noise)
-        turned = tensors.rotate_tensor(tensors.ELASTIC, pure[label], symmetry.random_rotation(rng))
+    draws = [rng] * 7 + [np.random.default_rng(9)]  # the last misfit is above noise's average
+    for (label, expected, noise), draw in zip(ROWS, draws, strict=True):
+        errors = _random(draw, noise)
+        turned = tensors.rotate_tensor(tensors.ELASTIC, pure[label], symmetry.random_rotation(draw))
         samples.append((label, expected, turned + errors, noise))
     return samples
 

@@ -27,6 +27,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from ase import Atoms
+from torch_geometric.data import Data
 
 from tutorial_utils.exercises.verdict import Verdict, show
 from tutorial_utils.symmetry import Report
@@ -136,21 +138,6 @@ def number(found: Any, what: str, *, real: bool = True) -> complex:
     return float(values[0].real) if real else complex(values[0])
 
 
-def unchanged(given: Sequence[Any], before: Sequence[Any]) -> None:
-    """Refuse an answer that writes into what it is given: the next cell would see other data.
-
-    Args:
-        given: arrays or tensors that the answer was called with.
-        before: the same, as they were.
-
-    Raises:
-        Wrong: if one of them is not what it was, beyond rounding.
-    """
-    for one, other in zip(given, before, strict=True):
-        if not np.allclose(np.asarray(one), np.asarray(other), rtol=1e-9, atol=1e-12, equal_nan=True):
-            raise Wrong("Your function changes its argument: take a copy.")
-
-
 def check(id: str, answer: Any) -> None:
     """Judge an answer and display the verdict; never raises."""
     show(verdict(id, answer))
@@ -175,7 +162,9 @@ def verdict(id: str, answer: Any) -> Verdict:
     nan_seen: list[bool] = []
     try:
         with _own_random_numbers():
-            praise = wanted.judge(answer if wanted.nan else _watched(answer, nan_seen))
+            praise = wanted.judge(_watched(answer, nan_seen))
+        if wanted.nan:
+            nan_seen.clear()
         # no comparison with NaN is true, so a judge that asks for "error > tolerance" lets it pass
         return Verdict("wrong", str(wanted), _NAN) if nan_seen else Verdict("correct", str(wanted), praise)
     except Wrong as reason:
@@ -187,12 +176,18 @@ def verdict(id: str, answer: Any) -> Verdict:
 
 
 def _watched(answer: Any, nan_seen: list[bool]) -> Any:
-    """Return the answer, or a function that does the same; a NaN in it, or returned by it, is noted."""
+    """Return the answer, or a function that does the same; what it does besides is noticed.
+
+    A NaN in the answer, or returned by it, is noted; a function that changes its arguments is `Wrong`.
+    """
     if isinstance(answer, FunctionType):
 
         @functools.wraps(answer)
         def watched(*args: Any, **named: Any) -> Any:
+            before = _numbers_in((args, named))
             found = answer(*args, **named)
+            if not _alike(before, _numbers_in((args, named))):
+                raise Wrong("Your function changes its argument: take a copy.")
             if _has_nan(found):
                 nan_seen.append(True)
             return found
@@ -203,6 +198,38 @@ def _watched(answer: Any, nan_seen: list[bool]) -> Any:
     if _has_nan(answer):
         nan_seen.append(True)
     return answer
+
+
+def _numbers_in(given: Any) -> Any:
+    """Copy the numbers of arguments: tensors, arrays, graphs, atoms, and lists and dicts of those."""
+    if isinstance(given, torch.Tensor):
+        return given.detach().clone()
+    if isinstance(given, np.ndarray):
+        return torch.from_numpy(given.copy()) if given.dtype.kind in "biufc" else None
+    if isinstance(given, Data):
+        return _numbers_in(given.to_dict())
+    if isinstance(given, Atoms):
+        return _numbers_in({**given.arrays, "cell": given.cell.array, "pbc": given.pbc})
+    if isinstance(given, dict):
+        return {key: _numbers_in(part) for key, part in given.items()}
+    if isinstance(given, list | tuple):
+        return [_numbers_in(part) for part in given]
+    return None
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Compare what `_numbers_in` copied, up to rounding: a step to and back is no change."""
+    if one is None or type(one) is not type(other):
+        return one is other
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    try:
+        same = one.shape == other.shape and one.dtype == other.dtype
+        return same and torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True)
+    except RuntimeError:  # inside torch.func a tensor has no values
+        return True
 
 
 def _has_nan(found: Any) -> bool:

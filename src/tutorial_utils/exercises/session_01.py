@@ -48,16 +48,16 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
     """Try a test on functions that obey the law, and on functions that break it."""
     x = torch.tensor(np.random.default_rng(3).normal(size=(5, 3)))
     for name, f in _RIGHT.items():
-        found = _size(answer(f, x.clone()))
+        found = _size(answer(f, x))
         if not found < 1e-5:  # also where the test computes in float32
             raise Wrong(
                 f"rotation: {name} obeys the law, but your test finds an error of {found:.1e}. "
                 "Suspect R on one side and R.T on the other (rows of x turn by x @ R.T, vectors y by R @ y), "
-                "or an R that is not orthogonal."
+                "or an R that is no rotation: not orthogonal, or with determinant -1."
             )
     for name, (f, suspect) in _WRONG.items():
         for sign in (1, -1):  # -f breaks the law as f does
-            found = _size(answer(_times(sign, f), x.clone()))
+            found = _size(answer(_times(sign, f), x))
             if found < 0:
                 raise Wrong(
                     f"rotation: your test returns {found:.1e} for {name}. A violation is a size: differences "
@@ -65,6 +65,13 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
                 )
             if not found > 1e-3:
                 raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
+    for axis in torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]):
+        found = _size(answer(_growing(axis), x))
+        if not found > 1e-3:
+            raise Wrong(
+                f"rotation: your test returns {found:.1e} for an arrow that is longer in some orientations "
+                "and never turns. A violation is a size: take absolute values, or squares, of all components."
+            )
     return (
         f"Your test passes {len(_RIGHT)} functions that obey the law and catches {len(_WRONG)} that do not."
     )
@@ -72,6 +79,11 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
 
 def _times(sign: int, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: sign * f(x)
+
+
+def _growing(axis: Float[Tensor, "3"]) -> Callable[[Tensor], Tensor]:
+    """Return a function whose error has three negative components if turning brings x to the axis' side."""
+    return lambda x: -(1 + 4 * torch.sigmoid(5 * x.sum(dim=0) @ axis.to(x))).expand(3)
 
 
 def _size(found: object) -> float:
@@ -97,7 +109,7 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Judge a dipole by the laws, and by its value where the charges are neutral."""
 
     def dipole(charges: Tensor, positions: Tensor) -> Tensor:
-        found = answer(charges.clone(), positions.clone())
+        found = answer(charges, positions)
         shape = np.shape(found)
         if shape != (3,):
             raise Wrong(f"Expected three numbers, shape (3,), got {type(found).__name__} {shape}.")
@@ -140,7 +152,8 @@ def fermions(answer: Callable[[np.ndarray], complex]) -> str:
     """Antisymmetric under every exchange, for two, three and four particles, and not zero everywhere."""
     rng = np.random.default_rng(0)
     for n in (2, 3, 4):
-        samples = rng.normal(size=(5, n, 3))  # Å
+        widths = np.array([1, 1, 0.3, 0.3, 0.1])  # Å: narrow orbitals are not seen from afar
+        samples = widths[:, None, None] * rng.normal(size=(5, n, 3))
         values = np.array([_one_number(answer, x) for x in samples])
         if abs(values).max() < 1e-12:
             raise Wrong(
@@ -158,7 +171,7 @@ def fermions(answer: Callable[[np.ndarray], complex]) -> str:
 
 
 def _one_number(f: Callable[[np.ndarray], complex], x: Float[np.ndarray, "particles 3"]) -> complex:
-    return number(f(x.copy()), f"The answer for {len(x)} particles", real=False)
+    return number(f(x), f"The answer for {len(x)} particles", real=False)
 
 
 def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
@@ -262,16 +275,19 @@ def _need_wilson_loops(features: Features, size: int) -> None:
 
 
 def _need_whole_angles(features: Features, theta: Float[Tensor, "2 L L"]) -> None:
-    """Raise if a flux and the same flux plus a fraction of a turn look the same."""
-    link, hole_x, hole_y = torch.zeros(3, *theta.shape, dtype=theta.dtype)
-    link[0, 0, 0] = hole_x[0, 0] = hole_y[1, :, 0] = 2 * math.pi
+    """Raise if a flux, or two, and the same plus a fraction of a turn look the same."""
+    hole_x, hole_y = torch.zeros(2, *theta.shape, dtype=theta.dtype)
+    hole_x[0, 0] = hole_y[1, :, 0] = 2 * math.pi
+    links = 2 * math.pi * torch.eye(theta.numel(), dtype=theta.dtype).view(-1, *theta.shape)
+    turns = [("a plaquette", link) for link in links]
+    turns += [("a hole", hole_x), ("the other hole", hole_y), ("both holes", hole_x + hole_y)]
     for part in range(2, 6):
-        for where, whole_turn in {"a plaquette": link, "a hole": hole_x, "the other hole": hole_y}.items():
+        for where, whole_turn in turns:
             if _apart(features, theta, theta + whole_turn / part) < 1e-8:
                 raise Wrong(
                     f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent numbers, "
-                    "and still not complete. Suspect a multiple of the angle, as in exp(2iφ), or a tangent: "
-                    "take exp(iφ) itself, or cos φ and sin φ."
+                    "and still not complete. Suspect a multiple of the angle, as in exp(2iφ), a tangent, or "
+                    "sums and differences in the place of loops: take exp(iφ) of each, or cos φ and sin φ."
                 )
 
 
@@ -353,6 +369,8 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
     for name, high, low in _DISTORTIONS:
         G, H = symmetry.stabiliser(high), symmetry.stabiliser(low)
         named = read_irreps(answer(list(G), list(H)))
+        if beyond := sorted(irrep for irrep in named if o3.Irrep(irrep).l > 4):
+            raise Wrong(f"{beyond[0]} was not asked for: the degree l goes up to 4.")
         for irrep in (o3.Irrep(l, p) for l in range(5) for p in (1, -1)):
             before, after, kept = _untouched(G, irrep), _untouched(H, irrep), _keepers(G, H, irrep)
             what = f"{name}: H leaves {after} component(s) of {irrep} unchanged, G {before}."
@@ -448,7 +466,7 @@ def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
     a, b = torch.nn.functional.normalize(torch.tensor(rng.normal(size=(2, 3))), dim=1)
 
     def target(axis: Tensor) -> Tensor:
-        given = answer(axis.clone())
+        given = answer(axis)
         try:
             rows = torch.stack(given) if isinstance(given, list) and torch.is_tensor(given[0]) else given
             found = torch.as_tensor(rows, dtype=axis.dtype)

@@ -134,6 +134,9 @@ def count_weights(answer: Callable[[str, str, str], tuple[int, int]]) -> str:
         "That is the count for uvu: in a fully connected product (uvw) all three multiplicities multiply.": {
             "uvu": True
         },
+        "You join blocks of one irrep that stand apart, as in 2x1o+0e+3x1o: each has paths of its own.": {
+            "joined": True
+        },
     }
     for message, slip in slips.items():
         if found == [_count(case, **slip) for case in cases]:
@@ -154,6 +157,7 @@ def _products() -> list[tuple[str, str, str]]:
         ("8x0e+4x1o+2x2e", "0e+1o+2e", "8x0e+4x1o+2x2e"),
         ("3x1o", "2x1o", "1o+5x1e"),
         ("2e", "2e", "9e"),
+        ("2x1o+0e+3x1o", "1o", "4x0e+1e+0e"),
     ]
     for _ in range(6):
         kinds = [rng.choice(["0e", "0o", "1e", "1o", "2e", "2o", "3o"], 3, replace=False) for _ in range(3)]
@@ -162,10 +166,15 @@ def _products() -> list[tuple[str, str, str]]:
 
 
 def _count(
-    case: tuple[str, str, str], *, parity: bool = True, triangle: bool = True, uvu: bool = False
+    case: tuple[str, str, str],
+    *,
+    parity: bool = True,
+    triangle: bool = True,
+    uvu: bool = False,
+    joined: bool = False,
 ) -> tuple[int, int]:
     """Count paths and weights by hand, or as somebody would who forgets a rule."""
-    a, b, c = (o3.Irreps(irreps) for irreps in case)
+    a, b, c = (o3.Irreps(irreps).regroup() if joined else o3.Irreps(irreps) for irreps in case)
     weights = [
         u * v * (1 if uvu else w)
         for u, i in a
@@ -197,6 +206,12 @@ def write_the_gate(answer: Callable[[Tensor], Tensor]) -> str:
     if not report.passed:
         _refuse_sorted_input(answer, x)
     require(report)
+    alone, among = answer(x[:1].clone()), answer(x)[:1]
+    if not torch.allclose(alone, among, rtol=1e-8, atol=1e-10):
+        raise Wrong(
+            "A row comes out differently when it is given alone: rows are different atoms, and a gate acts "
+            "on each by itself. Suspect a norm or a mean over the whole of x."
+        )
     bend = (answer(x + y) + answer(torch.zeros_like(x)) - answer(x) - answer(y)).detach()
     for (mul, ir), part in zip(_GATE_OUT, _GATE_OUT.slices(), strict=True):
         if bend[:, part].abs().max() < 1e-8:
@@ -314,6 +329,7 @@ def name_the_shape(answer: Callable[[Data], str]) -> str:
 _CHIRAL = Atoms(
     "CHFON", [[0, 0, 0], [0.6, 0.6, 0.7], [0.8, -0.8, -0.7], [-0.8, 0.9, -0.8], [-0.8, -0.9, 0.8]]
 )
+_LIKE = Atoms("CHHON", _CHIRAL.positions)  # two of its atoms are alike
 _PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2, 0], [1.8, 0.9, 0]])
 
 
@@ -327,17 +343,30 @@ _PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2,
 )
 def detect_chirality(answer: Callable[[Data], Tensor]) -> str:
     """For a chiral molecule all laws with 0o, and zero for a planar one, however it lies in space."""
+    answer = _as_tensor(answer)
     with torch.no_grad():
         graph = graphs.to_graph(_CHIRAL, CUTOFF)
         require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
+        size = _of(answer, _CHIRAL).abs().max().item()
+        swapped = symmetry.permute(_LIKE, np.array([0, 2, 1, 3, 4]))
+        change = (_of(answer, swapped) - _of(answer, _LIKE)).abs().max().item() / size
         planar = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
-        left = _of(answer, planar).abs().max().item() / _of(answer, _CHIRAL).abs().max().item()
+        left = _of(answer, planar).abs().max().item() / size
+    if change > 1e-8:
+        raise Wrong(
+            f"Exchanging the two hydrogens of a molecule changes your number, by {change:.1e} of what CHFON "
+            "gives: like atoms have no order. Suspect atoms that are sorted by element, or picked by number."
+        )
     if left > 1e-9:
         raise Wrong(
             f"A planar molecule is its own mirror image, so that f = -f = 0; yours gives {left:.1e} of what "
             "it gives for CHFON. Suspect a constant, or a dependence on the lab's axes."
         )
     return "It flips in the mirror, and a planar molecule, its own mirror image, gives zero."
+
+
+def _as_tensor(answer: Callable[[Data], Any]) -> Callable[[Data], Tensor]:
+    return lambda graph: torch.as_tensor(answer(graph))
 
 
 _RESPONSES = {  # irreps, and what to suspect

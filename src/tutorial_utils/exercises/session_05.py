@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tutorial_utils import symmetry
 from tutorial_utils.exercises._session_05_cases import PLANTED, Force, pairs
-from tutorial_utils.exercises.engine import Wrong, exercise, number, unchanged
+from tutorial_utils.exercises.engine import Wrong, exercise, number
 
 Split = Callable[[np.ndarray, float], tuple[Sequence[int], Sequence[int]]]
 
@@ -33,9 +33,7 @@ def split_without_a_leak(answer: Split) -> str:
         "frames at times from 5000 fs on": (5000 + even, 10.0),
     }
     for name, (time, gap) in runs.items():
-        given = time.copy()
-        _judge_split(name, time, gap, answer(given, gap))
-        unchanged([given], [time])
+        _judge_split(name, time, gap, answer(time, gap))
     return (
         "No test frame has a neighbour among the training frames. The border frames that you left out are "
         "the price of a test that means something."
@@ -143,9 +141,7 @@ def _loner(F: Float[np.ndarray, "members frames atoms 3"]) -> Float[np.ndarray, 
 
 
 def _chosen(answer: Choice, F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
-    given = F.copy()
-    found = np.asarray(answer(given, count))
-    unchanged([given], [F])
+    found = np.asarray(answer(F, count))
     if found.shape != (count,) or found.dtype.kind not in "iu":
         raise Wrong(f"For count = {count} expected {count} whole numbers, got shape {found.shape}.")
     frames = {int(i) % F.shape[1] for i in found}
@@ -257,9 +253,7 @@ def how_many_times_fewer(answer: Saving) -> str:
 
 
 def _saved(answer: Saving, n, strong, weak, level: float) -> float:
-    given = [n.copy(), strong.copy(), weak.copy()]
-    found = answer(*given, level)
-    unchanged(given, [n, strong, weak])
+    found = answer(n, strong, weak, level)
     if np.size(found) == 1 and np.asarray(found).dtype.kind == "f" and np.isnan(found):
         return np.nan
     return float(number(found, "The saving").real)
@@ -305,9 +299,7 @@ def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
     for name, (force, honest, suspect) in PLANTED.items():
         for _ in range(3):
             x = corners + rng.normal(scale=0.05, size=corners.shape)
-            given = x.copy()
-            found = answer(_careful(force), given)
-            unchanged([given], [x])
+            found = answer(_careful(force), x)
             if np.ndim(found) or found not in (True, False):
                 raise Wrong(f"Your function returned {found!r}; expected True (a gradient) or False.")
             if bool(found) == honest:
@@ -339,9 +331,7 @@ def gentle_cutoff(answer: Callable[[Tensor, float], Tensor]) -> str:
     """Test the limits, the fall, and the force of a pair that is cut off by the answer."""
     for cutoff in (4.0, 5.5):
         r = torch.linspace(0.01, 1.5 * cutoff, 301, dtype=torch.float64)
-        given = r.clone()
-        f = answer(given, cutoff)
-        unchanged([given], [r])
+        f = answer(r, cutoff)
         if not isinstance(f, Tensor) or f.shape != r.shape:
             raise Wrong(f"Expected a tensor of shape {tuple(r.shape)}, one value for each distance.")
         if f.isnan().any():
@@ -419,9 +409,7 @@ def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> st
         σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
         σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
         budget = c * wanted**2
-        given = dt.copy(), σ.copy()
-        found = number(answer(*given, budget), "The law gives a number for any budget: your step").real
-        unchanged(given, (dt, σ))
+        found = number(answer(dt, σ, budget), "The law gives a number for any budget: your step").real
         if abs(found / wanted - 1) < 0.08:
             continue
         exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
@@ -466,9 +454,7 @@ def other_reference_energies(answer: Shifts) -> str:
         start = old[: counts.shape[1]]
         E_model = counts @ start - counts @ rng.uniform(2, 5, len(start)) + rng.normal(size=len(counts))
         E_label = E_model + counts @ Δ
-        given = [counts.copy(), E_label.copy(), E_model.copy(), start.copy()]
-        found = np.asarray(answer(*given), dtype=float)
-        unchanged(given, [counts, E_label, E_model, start])
+        found = np.asarray(answer(counts, E_label, E_model, start), dtype=float)
         if found.shape != start.shape:
             raise Wrong(f"{name}: expected one shift for each of {len(start)} elements, got {found.shape}.")
         if np.isnan(found).any():

@@ -42,6 +42,9 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
         before, after = _mixed(answer, x, 0.8, -0.5), _mixed(answer, R @ x, 0.8, -0.5)
         error = _size(after - R @ before)
         if error > 1e-8:
+            swapped = before.flip(0)
+            if _size(after.flip(0) - R @ swapped) < 1e-8:
+                raise Wrong("The two results are exchanged: return y_minus first, then y_plus.")
             a_only = _mixed(answer, R @ x, 1.0, 0.0) - R @ _mixed(answer, x, 1.0, 0.0)
             suspect = (
                 "Suspect a: it has to multiply both components alike."
@@ -64,6 +67,13 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
         raise Wrong(
             "With b = 0 a mirror through the axis does not commute with your map. Suspect that a and b are "
             "exchanged: a belongs on the diagonal."
+        )
+    found = _mixed(answer, x, 0.8, -0.5)
+    formula = [0.8 * x + s * 0.5 * torch.stack([x[1], -x[0]]) for s in (1, -1)]
+    if min(error := [_size(found - f) for f in formula]) > 1e-8:
+        raise Wrong(
+            f"It commutes, but is not y_m = a x_m + b x_-m, y_-m = a x_-m - b x_m: off by {min(error):.2g} "
+            "for either sign of b. Suspect a factor or a power of a or b, or a mixture of the two."
         )
     return "Rotations about the axis commute with it; a keeps the mirror, b breaks it: even and odd paths."
 
@@ -93,9 +103,9 @@ def _mixed(answer: Callable, x: Float[Tensor, "2 n"], a: float, b: float) -> Flo
 )
 def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
     """Rotate, compare with an exact grid, and name aliasing by the size of the broken symmetry."""
-    for L in (1, 2, 3):
+    for L in (1, 2, 3, 4):
         c = torch.randn(4, (L + 1) ** 2, dtype=torch.float64)
-        found, exact = answer(c.clone(), L), sphere.pointwise(c, c, c, lmax=L)
+        found, exact = answer(c, L), sphere.pointwise(c, c, c, lmax=L)
         if np.shape(found) != tuple(c.shape):
             raise Wrong(
                 f"For L = {L} expected coefficients of shape {tuple(c.shape)}, got {np.shape(found)}. The "
@@ -111,6 +121,11 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
         squared = sphere.pointwise(c, c, lmax=L)
         if torch.allclose(found, squared, atol=1e-8):
             raise Wrong("That is the square of the function: three factors are asked for.")
+        if torch.allclose(found, sphere.pointwise(squared, c, lmax=L), atol=1e-8):
+            raise Wrong(
+                f"L = {L}: the square was cut off at degree L before the third factor came. Degrees up to "
+                "2 L count: take the third power of the values, point by point."
+            )
         R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
         D = groups.D(o3.Irreps([(1, (l, 1)) for l in range(L + 1)]), R)
         broken = _size(answer(c @ D.mT, L) - found @ D.mT) / _size(exact)
@@ -125,7 +140,7 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
             f"Equivariant, but not the cube, L = {L}: off by {_size(found - exact) / _size(exact):.1%}. "
             "Suspect the normalisation: transforms() has the weights of a mean over directions."
         )
-    return "Exact for L = 1, 2, 3: the grid has to take degree 4 L, three factors and the projection."
+    return "Exact for L = 1 to 4: the grid has to take degree 4 L, three factors and the projection."
 
 
 @exercise(
@@ -162,12 +177,27 @@ def share(answer: Callable[[Tensor, Tensor], float]) -> str:
             f"squared error, "
             "over all rotations) or the axis over which you average (dim=1 holds the rotations)."
         )
+    _five_rotations(answer, target)
     return "Right for planted shares, and for as few as two rotations of each frame."
+
+
+def _five_rotations(answer: Callable, target: Tensor) -> None:
+    """More rotations than two, and frames that differ in what is broken."""
+    size = torch.linspace(0.1, 2, len(target), dtype=torch.float64)[:, None, None, None]
+    many = target[:, None] + 1 + size * torch.randn(len(target), 5, 3, 3, dtype=torch.float64)
+    right = float(size.square().mean() / (size.square().mean() + 1))
+    value = _share(answer, many, target)
+    if abs(value - right) > 0.03:
+        raise Wrong(
+            f"Right for two rotations and frames that are alike. For five rotations, and errors that differ "
+            f"from frame to frame, the planted share is {right:.2f}, and you find {value:.2f}. Suspect a "
+            "factor that holds for two rotations only, or a mean of ratios: the share is a ratio of means."
+        )
 
 
 def _share(answer: Callable, answers: Tensor, target: Tensor) -> float:
     try:
-        return float(answer(answers.clone(), target.clone()))
+        return float(answer(answers, target))
     except (TypeError, ValueError) as reason:
         raise Wrong(f"Return one number, the share; got something else ({reason}).") from None
 
@@ -193,7 +223,7 @@ def _share_slips(e: float, σ: float) -> dict[float, str]:
         "For each block: x[..., part].unflatten(-1, (mul, ir.dim)).mT.flatten(-2), then torch.cat.",
     ],
 )
-def layout(answer: Callable[[Tensor, str], Tensor]) -> str:
+def layout(answer: Callable[[Tensor, o3.Irreps], Tensor]) -> str:
     """Mark every number with its copy and component, and see where it ends."""
     for text in ("4x1o", "2x0e + 3x1o + 2x2e", "5x2e + 1x1o + 3x0e"):
         irreps, place, target = o3.Irreps(text), [], []
@@ -202,10 +232,11 @@ def layout(answer: Callable[[Tensor, str], Tensor]) -> str:
             place.append(numbers)
             target.append(numbers.reshape(mul, ir.dim).T.flatten())
         x, right = torch.cat(place), torch.cat(target)
-        found = answer(torch.stack([x, -x]), text)
+        found = answer(torch.stack([x, -x]), irreps)
         if np.shape(found) != (2, irreps.dim):
             raise Wrong(f"For {text} expected shape (2, {irreps.dim}), got {np.shape(found)}.")
         if torch.equal(found[0], right) and torch.equal(found[1], -right):
+            _more_axes(answer, x, right, irreps)
             continue
         if torch.equal(found[0], x):
             raise Wrong(f"{text}: nothing has moved. reshape keeps the order; transpose, then flatten.")
@@ -221,6 +252,21 @@ def layout(answer: Callable[[Tensor, str], Tensor]) -> str:
             "several irreps: each block mul x ir is transposed by itself."
         )
     return "Every number in its place, block by block."
+
+
+def _more_axes(
+    answer: Callable[[Tensor, o3.Irreps], Tensor], x: Tensor, right: Tensor, irreps: o3.Irreps
+) -> None:
+    """The exercise asks for (…, dim), however many axes come first."""
+    try:
+        found = answer(x.expand(2, 3, -1).clone(), irreps)
+    except (RuntimeError, IndexError):
+        found = None
+    if np.shape(found) != (2, 3, irreps.dim) or not torch.equal(found, right.expand(2, 3, -1)):
+        raise Wrong(
+            f"{irreps}: right for shape (2, dim), not for (2, 3, dim). Whatever axes precede it, the "
+            "last one holds the irreps: x[..., part]."
+        )
 
 
 @exercise(
@@ -249,14 +295,14 @@ def twisted_chain(answer: tuple[str, int]) -> str:
     values = [_chirality(hidden, layers, sign) for sign in (1, -1)]
     if max(abs(v) for v in values) < 1e-12:
         raise Wrong(
-            f"With {text} and {layers} layers the output is exactly zero, for both hands and any weights. "
+            f"With {text} and {layers} layers the output is exactly zero, for either image and any weights. "
             + _why_zero(hidden)
         )
-    return "The two hands get opposite numbers before any training: now a network can learn the rest."
+    return "The two mirror images get opposite numbers before any training: now a network can learn the rest."
 
 
 def chain(sign: int) -> Atoms:
-    """Return four hydrogen atoms in a row, 1 Å apart, the ends turned out by 90° to one hand or the other."""
+    """Return four hydrogen atoms in a row, 1 Å apart, the ends turned out by 90°, and its mirror image."""
     return Atoms("H4", [[-0.4, 0.9, 0.0], [0, 0, 0], [1, 0, 0], [1.4, 0.0, 0.9 * sign]])
 
 

@@ -1,6 +1,7 @@
 """Exercises of session 9: densities on the sphere, flow matching, and honest scores of samples."""
 
 import math
+import numbers
 from collections.abc import Callable
 
 import numpy as np
@@ -71,7 +72,7 @@ def which_degree(answer: Callable[[Tensor, Tensor], int]) -> str:
 
 
 def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found: object) -> str:
-    if not isinstance(found, int):
+    if not isinstance(found, numbers.Integral):
         return "Return a whole number."
     if found < 1:
         return "Degree 0 is the same for all sets: start at 1."
@@ -81,7 +82,8 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
     if difference.max() < 1e-8:
         return (
             f"The means of Y_{found} agree, so a density up to {found} gives both sets the same likelihood. "
-            "Suspect a comparison of single directions, or of sums over sets of different size."
+            "Suspect a comparison of single directions, or of sums over sets of different size, or one "
+            "without a tolerance for round-off."
         )
     return (
         "A lower degree has different means already. Suspect that degrees were left out, or a wide tolerance."
@@ -211,6 +213,12 @@ def hutchinson(answer: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -
     generator = torch.Generator().manual_seed(0)
     A = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     x = torch.randn(6, generator=generator, dtype=torch.float64)
+    first = torch.as_tensor(answer(lambda y: y @ A.T, x.expand(_TRIALS, -1).clone())).detach()
+    if first.shape == (_TRIALS,) and first.std() < 1e-9 and abs(first.mean() - A.trace()) < 1e-9:
+        raise Wrong(
+            "That is the exact divergence, with one gradient for each coordinate. Asked for is an estimate "
+            "from one gradient: εᵀ A ε for a random ε."
+        )
     cases = [
         ("v = A x", lambda y: y @ A.T, A.trace().item()),
         ("v = sin x, component by component", torch.sin, x.cos().sum().item()),
@@ -267,11 +275,15 @@ def torus(answer: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str:
                 f"At t = {t:g} the atoms should stand at f{int(t)}; they are {error:.2f} of a cell away."
             )
     direct = np.abs((f1 - f0 + 0.5) % 1 - 0.5)
-    if (error := np.abs(_distance(at(f0, f1, 0.5), f0) - direct / 2).max()) > 1e-9:
-        raise Wrong(
+    halfway = _distance(at(f0, f1, 0.5), f0)
+    if (error := np.abs(halfway - direct / 2).max()) > 1e-9:
+        part = halfway / direct
+        slow = f"At t = 0.5 each atom has gone {part[0, 0]:.2f} of its way: t enters once, and not squared."
+        far = (
             f"Half-way, an atom has gone up to {error:.2f} of a cell too far. Suspect the long way round: "
             "a difference of 0.9 is a step of -0.1."
         )
+        raise Wrong(slow if np.ptp(part) < 1e-6 else far)
     if (error := np.abs(_distance(at(f0, f1, 0.2), f0) - direct / 5).max()) > 1e-9:
         raise Wrong(
             f"At t = 0.2 an atom should have gone a fifth of its way; it is off by up to {error:.2f} of a "

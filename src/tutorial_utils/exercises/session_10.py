@@ -54,7 +54,7 @@ def project(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     if (error := (k * found).sum(0).abs().max().item()) > 1e-10:
         raise Wrong(
             f"The divergence of the result is not zero: |k · u| up to {error:.2g}. "
-            "Suspect a missing 1/k², or a sum over the wrong axis."
+            "Suspect a missing 1/k², a sum over the wrong axis, or a sign (i times i is -1)."
         )
     if _apart(found[:, 3, 3, 3], waves[:, 3, 3, 3]) > 1e-10:
         raise Wrong("The mean flow, at k = 0, was changed: it has no divergence, so it stays.")
@@ -116,12 +116,14 @@ def _cubature() -> Float[np.ndarray, "6 3"]:
 
 
 def _suspect_product(A: Tensor, found: Tensor, exact: Tensor) -> str:
-    other = fluid.trace_free(A.mT @ A)
+    other, squared = fluid.trace_free(A.mT @ A), fluid.trace_free(A @ A + (A @ A).mT)
     ratio = (found * exact).sum() / exact.square().sum()
     if _apart(found * (other.norm() / found.norm()), other) < 1e-9:
         why = (
             "This is AᵀA: it obeys every rotation and is wrong. Symmetry allows both; u_i = A_ij x_j decides."
         )
+    elif _apart(found * (squared.norm() / found.norm()), squared) < 1e-9:
+        why = "This is A A, made symmetric: the second factor has to be transposed, u_i u_j = A_ik A_jk."
     elif _apart(found, ratio * exact) < 1e-9:
         why = f"The form is right, the factor is {ratio:.3g} times what it should be: width²/12 is wanted."
     else:

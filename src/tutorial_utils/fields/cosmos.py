@@ -37,6 +37,8 @@ LINK, FEWEST = 0.2, 25  # of friends of friends: in mean separations; particles 
 RINGS = (0.0, 2.5, 5.0, 10.0, 20.0, 30.0, 40.0, 50.0)  # Mpc/h, edges of the shells around a halo
 MASS_POWERS = (0.0, 0.5, 1.0)
 EPOCHS = 25  # of the networks
+SOFTEN = 4.0  # Mpc/h, of one-number gravity; this and what follows serve the training boxes best
+SMOOTH, MASS_POWER = 3.0, 0.75  # Mpc/h, and how halos are weighted by mass, in linear theory
 
 Points = Float[Tensor, "points 3"]
 Mesh = Float[Tensor, "n n n"]
@@ -199,18 +201,29 @@ def sums(x: Points, mass: Float[Tensor, " points"], l: int) -> Float[Tensor, "po
     return torch.stack(found, dim=1)
 
 
-def gravity(x: Points, mass: Float[Tensor, " points"]) -> Points:
-    """Return the sum of masses over squares of distances, towards them: one number is left to fit."""
+def gravity(x: Points, mass: Float[Tensor, " points"], *, soften: float = 0.0) -> Points:
+    """Return the sum of masses over squares of distances, towards them: one number is left to fit.
+
+    Args:
+        x: positions, Mpc/h, in a periodic box.
+        mass: of the halos.
+        soften: a length s (Mpc/h); distances r count as √(r² + s²), and never less than 1.
+    """
     d = separations(x)
-    r = d.norm(dim=2).clamp(min=1.0)
+    r = (d.square().sum(dim=2) + soften**2).sqrt().clamp(min=1.0)
     return torch.einsum("j,ijc->ic", mass, d / r[..., None] ** 3)
 
 
 def linear_theory(
-    x: Points, mass: Float[Tensor, " points"], *, smooth: float = 4.0, mesh: int = 64
+    x: Points,
+    mass: Float[Tensor, " points"],
+    *,
+    smooth: float = SMOOTH,
+    mass_power: float = MASS_POWER,
+    mesh: int = 64,
 ) -> Points:
     """Return the velocity (km/s) that goes with the density of halos, if small overdensities were all."""
-    return -KM_S * at(field(overdensity(x, mesh, mass=mass), smooth=smooth), x)
+    return -KM_S * at(field(overdensity(x, mesh, mass=mass**mass_power), smooth=smooth), x)
 
 
 def boxes(dataset: Dataset) -> list[dict[str, Tensor]]:
@@ -246,6 +259,8 @@ def columns(box: Box, *, target: str, model: str, cutoff: float) -> Float[Tensor
     x, mass = box["position"], box["mass"]
     if model == "gravity":
         return gravity(x, mass).flatten()[:, None]
+    if model == "softened gravity":
+        return gravity(x, mass, soften=SOFTEN).flatten()[:, None]
     if model == "linear theory":
         return linear_theory(x, mass).flatten()[:, None]
     shells = sum(edge <= cutoff for edge in RINGS[1:])

@@ -5,6 +5,7 @@ traceless part of the polarizability as the five components of an l = 2 (Å³, a
 
 All models learn from the same graphs by the same rule. What a least-squares sum over elements says about the
 mean polarizability is taken off before and put back after, for all of them: nobody has to learn counting.
+Only `COPIES` gets more, as a network without symmetry usually does: rotated copies of geometries, and time.
 Models are tested on molecules they have never seen, and on a new geometry of those that they have.
 
 Two comparisons are fair, each in its own way, and both are made: all networks on graphs have the same 32
@@ -21,6 +22,7 @@ from ase import Atoms
 from e3nn import o3
 from e3nn.io import CartesianTensor
 from jaxtyping import Float
+from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
@@ -39,10 +41,12 @@ LARGEST = 14  # atoms
 TEST = 16  # molecules; the others are there to train on
 BATCH, STEPS = 8, 500
 RATES = ((2e-2, 0.6), (5e-3, 0.25), (1.25e-3, 0.15))  # of learning, and the share of steps for each
+ORIENTATIONS, PATIENCE = 30, 12  # of `COPIES`: for each geometry; times the steps, at a tenth of the rates
 MEAN, COUNTING = "mean", "sum over elements"
-COORDINATES, INVARIANT, CHARGES = "coordinates", "invariant head", "charges x positions"
+COORDINATES, COPIES = "coordinates", "coordinates, copies"
+INVARIANT, CHARGES = "invariant head", "charges x positions"
 VECTORS, TENSORS, FULL = "equivariant, l ≤ 1", "equivariant, l ≤ 2", "equivariant, l ≤ 2, uvw"
-BASELINES, NETWORKS = (MEAN, COUNTING), (COORDINATES, INVARIANT, CHARGES, VECTORS, TENSORS)
+BASELINES, NETWORKS = (MEAN, COUNTING), (COORDINATES, COPIES, INVARIANT, CHARGES, VECTORS, TENSORS)
 EQUAL_SCALARS, EQUAL_WEIGHTS = "equal scalars", "equal weights"
 HIDDEN = {
     INVARIANT: {EQUAL_SCALARS: "32x0e", EQUAL_WEIGHTS: "56x0e"},
@@ -129,7 +133,7 @@ def build(model: str, *, equal: str = EQUAL_SCALARS) -> nn.Module:
     Raises:
         ValueError: for an unknown model, or one that there is not in this size.
     """
-    if model == COORDINATES:
+    if model in (COORDINATES, COPIES):
         return Coordinates()
     if model not in HIDDEN:
         raise ValueError(f"model: expected one of {(*NETWORKS, FULL)}, got {model!r}")
@@ -202,6 +206,19 @@ def targets(polarizability: np.ndarray, dipole: np.ndarray | None = None) -> Flo
     return torch.cat([mu, irreps[:, :1] / 3**0.5, irreps[:, 1:]], dim=1).to(torch.get_default_dtype())
 
 
+def rotated_copies(train: Sequence[Data], *, seed: int) -> list[Data]:
+    """Show each geometry, with its targets, in `ORIENTATIONS` random orientations."""
+    copies = []
+    for rotation in Rotation.random(ORIENTATIONS, random_state=seed).as_matrix():
+        R = torch.tensor(rotation, dtype=torch.get_default_dtype())
+        D = IRREPS.D_from_matrix(R)
+        for graph in train:
+            copy = graph.clone()
+            copy.pos, copy.cell, copy.y = graph.pos @ R.T, graph.cell @ R.T, graph.y @ D.T
+            copies.append(copy)
+    return copies
+
+
 class Counting:
     """The mean polarizability as a sum over elements, fitted to training graphs; and the scale of targets."""
 
@@ -236,6 +253,7 @@ def train(
 ) -> Predictor:
     """Train a model by the rule that is the same for all: so many steps of Adam, with `RATES` of learning.
 
+    Only `COPIES` gets more: rotated copies, and `PATIENCE` times the steps at a tenth of the rates.
     The loss adds up the mean lengths of the errors of dipole, trace and traceless part, each in units of its
     spread: it follows the errors that are reported, and no rotation changes it.
 
@@ -253,16 +271,19 @@ def train(
         difference = network(batch) - (batch.y - counting(batch)) / counting.spread
         return torch.stack([part.norm(dim=1).mean() / n**0.5 for part, n in _parts(difference)]).sum()
 
+    examples, slower = parts.train, 1
+    if model == COPIES:
+        examples, steps, slower = rotated_copies(parts.train, seed=seed), PATIENCE * steps, 10
     for rate, share in RATES:
         training.fit(
             network,
             loss,
-            train=parts.train,
+            train=examples,
             valid=[],
             epochs=steps,  # more than enough
             max_steps=round(share * steps),
             batch_size=BATCH,
-            learning_rate=rate,
+            learning_rate=rate / slower,
             seed=seed,
         )
     return Predictor(network, counting)

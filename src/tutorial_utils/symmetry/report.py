@@ -149,7 +149,9 @@ def equivariance_report(
     again = torch.nan_to_num(evaluate(x)) - torch.nan_to_num(pairs[0][1])
     if any(not s.error(_largest([again], irreps, ir)) <= tolerance for ir, s in scales.items()):
         return replace(
-            report, suspect="the same input gives another output each time: dropout? Call model.eval()."
+            report,
+            suspect="the same input gives another output each time: dropout (call model.eval()), or weights "
+            "that are drawn anew in each call?",
         )
     law, ir = report.first_failure
     return replace(

@@ -20,7 +20,7 @@ _SITES = {"fcc": "Oh", "bcc": "Oh", "hcp": "D3h", "diamond": "Td"}
     title="Vanishing degrees",
     hint=[
         "Add the harmonics of all neighbours, degree by degree, and take lengths.",
-        'lengths(sites["bcc"]) does it for one site; a zero is anything below 1e-10.',
+        'degree_norms(sites["bcc"]) does it for one site; a zero is anything below 1e-10.',
     ],
 )
 def vanishing_degrees(answer: Mapping[str, set[int]]) -> str:
@@ -28,6 +28,8 @@ def vanishing_degrees(answer: Mapping[str, set[int]]) -> str:
     if not isinstance(answer, Mapping) or set(answer) != set(_SITES):
         raise Wrong('give a set of degrees for each site: {"fcc": {1, 2, ...}, "bcc": ..., "hcp": ..., ...}')
     for name, group in _SITES.items():
+        if any(isinstance(l, bool | np.bool_ | str) or l != int(l) for l in answer[name]):
+            raise Wrong(f"{name}: give the degrees themselves, whole numbers such as {{1, 2}}.")
         given, wanted = {int(l) for l in answer[name]}, _vanishing(name)
         strange = sorted(given - set(range(1, 9)))
         if strange:
@@ -143,6 +145,26 @@ def _ends(answer: Descriptor) -> None:
             "The share of a neighbour ends at 5 Å with a kink: its slope jumps, and so would forces. "
             "Zero at the cutoff is not enough."
         )
+    _nowhere_a_jump(answer, direction)
+
+
+def _nowhere_a_jump(answer: Descriptor, direction: Tensor) -> None:
+    """Look where a neighbour's share changes most from step to step, and ever closer there."""
+    r = torch.linspace(0.5, 4.95, 90)
+    shares = torch.stack([_nine(answer, x * direction) for x in r])
+    k = int((shares[1:] - shares[:-1]).norm(dim=1).argmax())
+    near, far = r[k], r[k + 1]
+    for _ in range(16):
+        middle = (near + far) / 2
+        a, b, c = (_nine(answer, x * direction) for x in (near, middle, far))
+        near, far = (near, middle) if (b - a).norm() > (c - b).norm() else (middle, far)
+    largest = shares.norm(dim=1).max()
+    jump = (_nine(answer, far * direction) - _nine(answer, near * direction)).norm() / largest
+    if jump > 1e-3:
+        raise Wrong(
+            f"A neighbour that crosses {near:.2f} Å causes a jump of {jump:.0%} of the largest share. "
+            "Suspect a comparison with a distance."
+        )
 
 
 @exercise(
@@ -157,8 +179,11 @@ def two_chords(answer: Sequence[Sequence[int]]) -> str:
     """Compare intervals, then shapes up to turns and mirrors, then the power spectra themselves."""
     try:
         first, second = (tuple(sorted(int(i) for i in corners)) for corners in answer)
+        whole = all(i == int(i) for corners in answer for i in corners)
     except (TypeError, ValueError):
         raise Wrong("Give two tuples of corners, such as ((0, 1, 3, 4), (0, 1, 2, 5)).") from None
+    if not whole:
+        raise Wrong("Corners are whole numbers, from 0 to 11.")
     for corners in (first, second):
         if len(set(corners)) < len(corners) or not set(corners) <= set(range(12)):
             raise Wrong(f"{corners}: corners are numbered from 0 to 11, each at most once.")
@@ -224,6 +249,12 @@ def pseudoscalar(answer: Number) -> str:
             raise Wrong(f"A rotation changes your number (error {error:.1e}). Suspect single coordinates.")
         for name, signs in _MIRRORS.items():
             _flips(name, _one(answer, v * torch.tensor(signs)) / size, value / size)
+        equal = v * (v[[1, 1, 3, 3, 4]].norm(dim=1) / v.norm(dim=1))[:, None]  # two pairs of one distance
+        if (_one(answer, equal.flip(0)) - _one(answer, equal)).abs() > 1e-8 * size:
+            raise Wrong(
+                "Your number depends on the order of neighbours at one and the same distance. Suspect "
+                "sorting by distance: equal ones stay as the list has them."
+            )
     return "It tells left from right, and so it is zero for every shape with a mirror, flat ones too."
 
 
