@@ -11,7 +11,7 @@ Structures: 108 atoms on 3 x 3 x 3 cubic cells of the fcc lattice. Ordered ones 
 pure metals, L1_2 (A3B), L1_0 (AB), three elements (A2BC) and four (ABCD). Random ones hold two, three, four
 or seven elements on sites drawn at random. Atoms and the three edges of the box are relaxed.
 Potential: Zhou, Johnson and Wadley 2004, see zhou_eam.py. It is fitted to the pure metals; alloys follow from
-a mixing rule. What it says is the truth of this dataset, not that of nature.
+a mixing rule. It is the reference of this dataset, and not nature.
 Frequencies: those of the whole box at its own wave vector zero, 324 a structure, from the dynamical matrix of
 LAMMPS by finite differences. A structure with an unstable mode is left out.
 """

@@ -1,4 +1,4 @@
-"""How many random rotations of the training data replace a built-in symmetry: the table of session 1.
+"""What random rotations of the training data are worth beside a built-in symmetry: the table of session 1.
 
 Makes src/tutorial_utils/datasets/bundled/augmentation.json (dataset `augmentation`). Run with
 

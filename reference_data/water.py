@@ -20,7 +20,8 @@ basis sets:
     aug-cc-pVDZ    41         1.68           1.58              1.09            0.06
     aug-cc-pVTZ    92         1.68           1.65              1.10            0.03
 
-A cluster whose field does not settle is kept with its positions alone, and is not in the dataset.
+A cluster whose field does not settle is kept with its positions alone, and is not in the dataset. The
+dataset ends at clusters of 12: those of 20 have not been computed.
 """
 
 import argparse

@@ -74,6 +74,22 @@ def test_every_work_of_the_bibliography_has_its_place_on_the_page():
     assert set(found) == set(places)
 
 
+def test_a_work_stands_under_the_session_that_cites_it_first():
+    pages = {
+        f"session {int(name[:2])}": (ROOT / f"notebooks/{name}.ipynb").read_text("utf-8") for name in SESSIONS
+    }
+    questions = (BOOK / "open_questions.md").read_text(encoding="utf-8")
+    bibliography = (BOOK / "references.bib").read_text(encoding="utf-8")
+    for entry in re.split(r"^@", bibliography, flags=re.M)[1:]:
+        key, place = re.search(r"\{([^,]+),.*keywords = \{([^}]+)\}", entry, re.S).groups()
+        names = re.findall(r"^  (?:doi|eprint|url) = \{(?:https?://doi\.org/)?([^}]+)\}", entry, re.M)
+        found = [
+            session for session, page in pages.items() if any(name.lower() in page.lower() for name in names)
+        ]
+        found += ["open questions"] if re.search(rf"[`,]{key}[`,]", questions) else []
+        assert found[:1] == [place], key
+
+
 def test_every_module_is_in_the_reference():
     text = "".join(path.read_text(encoding="utf-8") for path in (BOOK / "api").glob("*.md"))
     modules = re.findall(r"automodule:: tutorial_utils\.([\w.]+)", text)

@@ -53,6 +53,28 @@ def test_a_link_into_a_session_leads_where_its_words_say(name):
     assert mistaken(PAGES[name]) == []
 
 
+def figures(content: dict) -> list[int]:
+    """Return the section of each figure of a notebook, in the order in which the book numbers them."""
+    section, found = 0, []
+    for cell in content["cells"]:
+        if cell["cell_type"] == "markdown":
+            headings = re.findall(r"^## (\d+) · ", "".join(cell["source"]), re.M)
+            section = int(headings[-1]) if headings else section
+        for output in cell.get("outputs", []):
+            kinds = output.get("data", {})
+            drawn = re.search(r"course-(structure|figure)", "".join(kinds.get("text/html", "")))
+            found += [section] if drawn or "application/vnd.plotly.v1+json" in kinds else []
+    return found
+
+
+def test_a_figure_named_beside_a_section_stands_in_it():
+    beside = re.compile(r"section (\d+)\]\([^)]*\) \(\[figure (\d+)\.(\d+)\]")
+    named = [tuple(map(int, each)) for each in beside.findall("\n".join(PAGES.values()))]
+    assert len(named) > 5
+    for section, session, number in named:
+        assert figures(CONTENT[session])[number - 1] == section, f"figure {session}.{number}"
+
+
 @pytest.mark.parametrize(
     ("words", "anchor"),
     [
@@ -136,6 +158,20 @@ def test_the_numbers_and_exercises_of_a_plan_are_those_of_the_notebook(number):
         assert re.search(rf"(?<!\d){told}(?!\d)", everything), f"{told} is not in the notebook"
     for exercise in re.findall(rf"\b{number}\.\d\b", plans()[number]):
         assert f"Exercise {exercise}" in PROSE[number]
+
+
+@pytest.mark.parametrize("number", NOTEBOOKS)
+def test_a_plan_goes_through_the_core_section_by_section_in_an_hour(number):
+    rows = re.findall(r"^\| (\d+)–(\d+) \| ([^|]+) \|", plans()[number], re.M)
+    begin, end = ([int(row[k]) for row in rows] for k in (0, 1))
+    assert begin == [0, *end[:-1]] and end[-1] == 60 and begin == sorted(begin)
+    *taught, _, _ = (row[2] for row in rows)  # then exercises, then the summary
+    core = [
+        n for n, text in SECTIONS[number].items() if not re.match("Going further|Failure gallery|Bring", text)
+    ]
+    assert [int(n) for each in taught for n in each.split(",")] == core
+    for exercise, section in re.findall(r"(\d+\.\d+) \(section (\d+)\)", plans()[number]):
+        assert f"Exercise {exercise} " in SECTIONS[number][int(section)]
 
 
 @pytest.mark.parametrize("number", NOTEBOOKS)
