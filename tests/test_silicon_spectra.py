@@ -1,4 +1,4 @@
-"""Spectra of silicon at constant energy: counted once, a melt flows, chance is smaller than the error."""
+"""Spectra of silicon at constant energy: counted once, a melt flows, the model is as good as another run."""
 
 import numpy as np
 import pandas as pd
@@ -38,8 +38,7 @@ def test_no_crystal_vibrates_above_the_optical_mode(spectra):
 
 
 @pytest.mark.parametrize("temperature", [300, 2500])
-def test_three_runs_tell_the_potentials_apart_only_beyond_chance(spectra, temperature):
+def test_the_model_is_hardly_further_away_than_the_potential_is_from_itself(spectra, temperature):
     true = spectra.loc[REFERENCE, temperature]
     first, again = true.iloc[:3], true.iloc[3:]
-    chance = elsewhere(first, again)
-    assert 0 < chance < elsewhere(first, spectra.loc[LEARNED, temperature])
+    assert elsewhere(first, spectra.loc[LEARNED, temperature]) < 2 * elsewhere(first, again)
