@@ -6,6 +6,7 @@ import pytest
 from tutorial_utils import datasets
 
 RECOMMENDED, SMALL = "NequIP recommended, l ≤ 2", "NequIP small, l ≤ 2"
+SCALARS = "NequIP recommended, l = 0"
 ANGLES, PAIRS, ZERO = "distances and angles", "pairs of atoms", "mean force"
 
 
@@ -32,9 +33,13 @@ def test_with_it_tensors_come_out_ahead_of_angles_a_little_and_with_the_small_si
     assert (hundred.force_mae[SMALL] > 1.4 * angles).all()
 
 
+def test_at_equal_size_scalars_alone_make_twice_the_error(hundred):
+    assert (hundred.force_mae[SCALARS] > 1.9 * hundred.force_mae[RECOMMENDED]).all()
+
+
 def test_more_frames_help_whoever_can_learn(table):
     errors = table[table.steps != 5000].groupby(["model", "frames"]).force_mae.mean()
-    for model in (RECOMMENDED, ANGLES):
+    for model in (RECOMMENDED, SCALARS, ANGLES):
         assert errors[model].loc[[30, 100, 300]].is_monotonic_decreasing
     assert errors[PAIRS][30] < 1.1 * errors[PAIRS][300]
     assert errors[ZERO].nunique() == 1
