@@ -33,7 +33,7 @@ def test_with_it_tensors_come_out_ahead_of_angles_a_little_and_with_the_small_si
     assert (hundred.force_mae[SMALL] > 1.4 * angles).all()
 
 
-def test_at_equal_size_scalars_alone_make_twice_the_error(hundred):
+def test_with_scalars_alone_the_same_network_makes_twice_the_error(hundred):
     assert (hundred.force_mae[SCALARS] > 1.9 * hundred.force_mae[RECOMMENDED]).all()
 
 
