@@ -70,9 +70,9 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
         )
     found = _mixed(answer, x, 0.8, -0.5)
     formula = [0.8 * x + s * 0.5 * torch.stack([x[1], -x[0]]) for s in (1, -1)]
-    if min(error := [_size(found - f) for f in formula]) > 1e-8:
+    if (off := min(_size(found - f) for f in formula)) > 1e-8:
         raise Wrong(
-            f"It commutes, but is not y_m = a x_m + b x_-m, y_-m = a x_-m - b x_m: off by {min(error):.2g} "
+            f"It commutes, but is not y_m = a x_m + b x_-m, y_-m = a x_-m - b x_m: off by {off:.2g} "
             "for either sign of b. Suspect a factor or a power of a or b, or a mixture of the two."
         )
     return "Rotations about the axis commute with it; a keeps the mirror, b breaks it: even and odd paths."
@@ -248,8 +248,7 @@ def layout(answer: Callable[[Tensor, o3.Irreps], Tensor]) -> str:
             raise Wrong(f"{text}: numbers are lost or changed; a layout only moves them.")
         raise Wrong(
             f"{text}: numbers move between blocks, or to wrong places within one. Suspect a transposition "
-            f"across "
-            "several irreps: each block mul x ir is transposed by itself."
+            "across several irreps: each block mul x ir is transposed by itself."
         )
     return "Every number in its place, block by block."
 
@@ -261,8 +260,8 @@ def _more_axes(
     try:
         found = answer(x.expand(2, 3, -1).clone(), irreps)
     except (RuntimeError, IndexError):
-        found = None
-    if np.shape(found) != (2, 3, irreps.dim) or not torch.equal(found, right.expand(2, 3, -1)):
+        found = x[:0]
+    if found.shape != (2, 3, irreps.dim) or not torch.equal(found, right.expand(2, 3, -1)):
         raise Wrong(
             f"{irreps}: right for shape (2, dim), not for (2, 3, dim). Whatever axes precede it, the "
             "last one holds the irreps: x[..., part]."

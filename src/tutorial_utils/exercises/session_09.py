@@ -77,7 +77,7 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
     if found < 1:
         return "Degree 0 is the same for all sets: start at 1."
     difference = np.abs(
-        groups.spherical_harmonics(found, a).mean(0) - groups.spherical_harmonics(found, b).mean(0)
+        groups.spherical_harmonics(int(found), a).mean(0) - groups.spherical_harmonics(int(found), b).mean(0)
     )
     if difference.max() < 1e-8:
         return (
