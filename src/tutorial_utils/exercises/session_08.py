@@ -26,8 +26,7 @@ def _size(x: Tensor) -> float:
     title="Two numbers for each m",
     hint=[
         "Read the two components as a complex number x_m + i x_-m: a rotation about the axis multiplies it "
-        "by "
-        "a phase. What else can be multiplied without noticing?",
+        "by a phase. What else can be multiplied without noticing?",
         "Multiply by a + ib: y_m = a x_m − b x_-m and y_-m = a x_-m + b x_m, or the same with the other "
         "sign of b.",
     ],
@@ -59,8 +58,7 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
     if torch.linalg.matrix_rank(M.flatten(1), tol=1e-8) < 2:
         raise Wrong(
             "Your map commutes with rotations, but a and b do not give two different maps. Suspect a b that "
-            "is "
-            "not used: without it a layer is left with the even paths."
+            "is not used: without it a layer is left with the even paths."
         )
     mirror = torch.diag(torch.tensor([-1.0, 1.0], dtype=torch.float64))
     if _size(mirror @ M[0] - M[0] @ mirror) > 1e-8:
@@ -109,8 +107,7 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
         if np.shape(found) != tuple(c.shape):
             raise Wrong(
                 f"For L = {L} expected coefficients of shape {tuple(c.shape)}, got {np.shape(found)}. The "
-                f"cube "
-                "reaches degree 3 L, but only those up to L are asked for."
+                "cube reaches degree 3 L, but only those up to L are asked for."
             )
         if torch.allclose(found, exact, atol=1e-8):
             continue
@@ -275,8 +272,7 @@ def _more_axes(
         "The output 0o changes sign in a mirror. Which products end in 0o? Their factors have equal l and "
         "opposite parity, and an edge gives 0e, 1o, 2e, …",
         "1o ⊗ 1o → 1e opens the way, then 1e ⊗ 1o → 0o: hidden irreps with 0e, 1o, 1e and 0o. The two ends "
-        "of the "
-        "chain must hear of each other: a layer for each bond between them and the middle.",
+        "of the chain must hear of each other: a layer for each bond between them and the middle.",
     ],
 )
 def twisted_chain(answer: tuple[str, int]) -> str:
