@@ -1,4 +1,4 @@
-"""Learning curves of ethanol's forces, each model trained until more steps no longer help much.
+"""Learning curves of ethanol's forces, all models trained for equally many steps.
 
     OMP_NUM_THREADS=1 python reference_data/nequip_converged.py
 
@@ -7,10 +7,10 @@ Stopped and started again it continues; more frames, seeds and models of NEQUIP 
 
 Frames, splits, elements and tests are those of nequip_learning.py. All take STEPS steps of Adam, five frames
 each, at a rate that falls to zero along a cosine, and keep the weights with the best validation error.
-Whether that is enough is measured: SHORTER, rows of seed 0 with FEWER steps.
+How much the last steps still take off is measured: SHORTER, rows of seed 0 with FEWER steps.
 
-The recommended model is that of NequIP's own configurations: 3 layers, 32 features, 5 Å, a radial network of
-two layers of 64. The small one is the model of the session.
+The recommended model is of a size that NequIP's documentation speaks well of: 3 layers, 32 features,
+l ≤ 2, 5 Å, a radial network of two layers of 64. The small one is that of the session.
 """
 
 import os
@@ -30,6 +30,7 @@ from nequip_learning import (
     as_graphs,
     errors,
     labelled,
+    loss,
     split,
     train_plain,
 )
@@ -65,7 +66,7 @@ def train_nequip(model: str, parts: list[list], seed: int, steps: int) -> dict[s
     folder = Path(tempfile.mkdtemp(prefix="nequip-"))
     train, valid, test = parts
     paths = [nequip.write_frames(folder / f"{n}.xyz", p) for n, p in (("train", train), ("valid", valid))]
-    settings, radial = NEQUIP[model]
+    settings, more = NEQUIP[model]
     config = nequip.config(
         *paths,
         elements=ELEMENTS,
@@ -75,7 +76,7 @@ def train_nequip(model: str, parts: list[list], seed: int, steps: int) -> dict[s
         epochs=steps * BATCH // len(train),
         **settings,
     )
-    config["training_module"]["model"] |= radial
+    config["training_module"]["model"] |= more
     config["trainer"]["log_every_n_steps"] = 100
     calculator = nequip.calculator(nequip.train(config, folder / "run"))
     weights = sum(p.numel() for p in calculator.model.parameters())
@@ -86,12 +87,6 @@ def train_nequip(model: str, parts: list[list], seed: int, steps: int) -> dict[s
 
 def train_angles(parts: list[list], seed: int, steps: int) -> dict[str, float]:
     """Train the network of angles alike."""
-
-    def loss(model, batch):
-        difference = (nn.forces(model, batch) - batch.forces) / model.scale
-        energy = (model(batch)[:, 0] - batch.energy) / 9 / model.scale
-        return difference.square().mean() + energy.square().mean()
-
     torch.manual_seed(seed)
     train, valid, test = (as_graphs(part, SMALL["cutoff"]) for part in parts)
     potential = AngularNetwork(ELEMENTS, SphericalBessel(5, SMALL["cutoff"]))

@@ -108,14 +108,15 @@ def train_plain(model: str, parts: list[list], seed: int) -> dict[str, float]:
     return errors(potential(batch)[:, 0].detach(), nn.forces(potential, batch).detach(), batch, weights)
 
 
+def loss(model, batch) -> torch.Tensor:
+    """Squared errors of forces and of the energy an atom, in units of a typical force."""
+    difference = (nn.forces(model, batch) - batch.forces) / model.scale
+    energy = (model(batch)[:, 0] - batch.energy) / 9 / model.scale
+    return difference.square().mean() + energy.square().mean()
+
+
 def follow_forces(potential: AngularNetwork, train: list, valid: list, seed: int) -> None:
     """Train on energies and forces, as many steps as NequIP."""
-
-    def loss(model, batch):
-        difference = (nn.forces(model, batch) - batch.forces) / model.scale
-        energy = (model(batch)[:, 0] - batch.energy) / 9 / model.scale
-        return difference.square().mean() + energy.square().mean()
-
     for rate, share in ((2e-3, 0.7), (2e-4, 0.3)):
         training.fit(
             potential,

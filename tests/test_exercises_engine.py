@@ -67,6 +67,17 @@ def test_nan_passes_no_check(nan) -> None:
         assert found.kind == "wrong" and "NaN" in found.text
 
 
+def test_where_nan_may_be_right_it_is_not_blamed_for_an_error() -> None:
+    @exercise("99.4", title="Nothing to find", hint="nan", nan=True)
+    def nothing(answer) -> str:
+        answer(0)
+        return str(answer(1))
+
+    assert verdict("99.4", lambda x: float("nan")).kind == "correct"
+    broken = verdict("99.4", lambda x: {}["key"] if x else float("nan"))
+    assert broken.kind == "error" and "NaN" not in broken.text
+
+
 def test_nan_is_named_where_a_judge_breaks_on_it_and_found_inside_answers() -> None:
     @exercise("99.2", title="Diagonalise", hint="eigh")
     def diagonalise(answer) -> str:

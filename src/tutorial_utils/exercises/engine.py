@@ -162,9 +162,7 @@ def verdict(id: str, answer: Any) -> Verdict:
     nan_seen: list[bool] = []
     try:
         with _own_random_numbers():
-            praise = wanted.judge(_watched(answer, nan_seen))
-        if wanted.nan:
-            nan_seen.clear()
+            praise = wanted.judge(_watched(answer, [] if wanted.nan else nan_seen))
         # no comparison with NaN is true, so a judge that asks for "error > tolerance" lets it pass
         return Verdict("wrong", str(wanted), _NAN) if nan_seen else Verdict("correct", str(wanted), praise)
     except Wrong as reason:

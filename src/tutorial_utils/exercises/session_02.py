@@ -76,7 +76,7 @@ def number_of_irreps(answer: Callable[[np.ndarray], tuple[int, int]]) -> str:
         name: _cases.point_group(name, seed) for seed, name in enumerate(("D3", "C3", "C4", "Td", "T", "C6h"))
     }
     for name, table in {**tables, "the quaternion group": _cases.quaternions()}.items():
-        given = answer(table.copy())
+        given = answer(table)
         if np.shape(given) != (2,):
             raise Wrong(f"Your function returned {given!r}; expected two numbers, (complex, real).")
         complex_ones, real_ones = (number(n, "Each of the two counts") for n in given)
@@ -325,7 +325,7 @@ def _surprise(question: str, name: str) -> tuple[bool, str]:
 def largest_symmetry(answer: Callable[[Float[np.ndarray, "3 3 3 3"], float], str]) -> str:
     """Try tensors of known symmetry, turned and noisy; one is nearly cubic, but not quite."""
     for label, expected, C, noise in _cases.elastic_samples():
-        found = answer(C.copy(), noise)
+        found = answer(C, noise)
         if not isinstance(found, str) or found not in tensors.ELASTIC_CLASSES:
             shown = repr(found) if isinstance(found, str) else type(found).__name__
             raise Wrong(f"return one of {', '.join(tensors.ELASTIC_CLASSES)}; got {shown}")

@@ -100,7 +100,7 @@ def own_descriptor(answer: Descriptor) -> str:
 
 
 def _nine(answer: Descriptor, v: Tensor) -> Tensor:
-    c = torch.as_tensor(answer(v.clone()))
+    c = torch.as_tensor(answer(v))
     if c.shape != (9,) or not c.isfinite().all():
         raise Wrong(
             f"For {len(v)} neighbours your function returned {tuple(c.shape)}; expected 9 finite numbers."
@@ -259,7 +259,7 @@ def pseudoscalar(answer: Number) -> str:
 
 
 def _one(answer: Number, v: Tensor) -> Tensor:
-    value = torch.as_tensor(answer(v.clone()))
+    value = torch.as_tensor(answer(v))
     if value.numel() != 1 or not value.isfinite().all():
         raise Wrong(f"Your function returned {tuple(value.shape)}; expected one finite number.")
     return value.reshape(()).to(torch.float64)

@@ -41,7 +41,7 @@ def four_numbers(answer: Callable[[Atoms], Tensor]) -> str:
 
 
 def _invariants(answer: Callable[[Atoms], Tensor], atoms: Atoms) -> Tensor:
-    x = torch.as_tensor(answer(atoms.copy()))
+    x = torch.as_tensor(answer(atoms))
     if x.ndim != 2 or len(x) != len(atoms) or not 1 <= x.shape[1] <= 4:
         raise Wrong(f"{len(atoms)} atoms: expected a shape ({len(atoms)}, k), k <= 4; got {tuple(x.shape)}.")
     if not torch.isfinite(x).all():

@@ -25,7 +25,7 @@ _GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
 def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
     """Compare with the singular values of the Jacobian at sites of several groups; name the usual slips."""
     sites = [cases.orbit_site(name) for name in _GROUPS]
-    found = [_whole(answer(v.clone(), G.clone()), name) for name, (v, G) in zip(_GROUPS, sites, strict=True)]
+    found = [_whole(answer(v, G), name) for name, (v, G) in zip(_GROUPS, sites, strict=True)]
     right = [_rank(v) for v, _ in sites]
     _without_lengths(answer, sites, found)
     if found == right:
@@ -69,7 +69,7 @@ def _without_lengths(
 ) -> None:
     """Ask again at sites a thousand times larger: characters are the same, a Jacobian is zero there."""
     for name, (v, G), count in zip(_GROUPS, sites, found, strict=True):
-        far = _whole(answer(1000 * v, G.clone()), name)
+        far = _whole(answer(1000 * v, G), name)
         if far != count:
             raise Wrong(
                 f"With the neighbours of {name} a thousand times farther away your count goes from {count} "
