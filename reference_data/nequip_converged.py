@@ -14,8 +14,6 @@ l ≤ 2, 5 Å, a radial network of two layers of 64. The small one is that of th
 """
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +30,12 @@ from nequip_learning import (
     labelled,
     loss,
     split,
+    train_nequip,
     train_plain,
 )
 
 from tutorial_utils import graphs, nn, training
 from tutorial_utils.descriptors.radial import SphericalBessel
-from tutorial_utils.molecular_dynamics import nequip
 from tutorial_utils.molecular_dynamics.baselines import AngularNetwork
 
 OUTPUT = Path(__file__).parents[1] / "src/tutorial_utils/datasets/bundled/nequip_converged.json"
@@ -61,30 +59,6 @@ SHORTER = [(model, FRAMES[0], 0, FEWER) for model in LEARNERS]
 FITTED = [(model, n, seed, 0) for n in FRAMES for seed in SEEDS for model in (ZERO, PAIRS)]
 
 
-def train_nequip(model: str, parts: list[list], seed: int, steps: int) -> dict[str, float]:
-    """Train by NequIP's own commands; return errors on the test frames."""
-    folder = Path(tempfile.mkdtemp(prefix="nequip-"))
-    train, valid, test = parts
-    paths = [nequip.write_frames(folder / f"{n}.xyz", p) for n, p in (("train", train), ("valid", valid))]
-    settings, more = NEQUIP[model]
-    config = nequip.config(
-        *paths,
-        elements=ELEMENTS,
-        batch_size=BATCH,
-        learning_rate=RATE,
-        seed=seed,
-        epochs=steps * BATCH // len(train),
-        **settings,
-    )
-    config["training_module"]["model"] |= more
-    config["trainer"]["log_every_n_steps"] = 100
-    calculator = nequip.calculator(nequip.train(config, folder / "run"))
-    weights = sum(p.numel() for p in calculator.model.parameters())
-    found = nequip.errors(calculator, test)
-    shutil.rmtree(folder)
-    return {"energy_mae": found["energy"], "force_mae": found["forces"], "weights": weights}
-
-
 def train_angles(parts: list[list], seed: int, steps: int) -> dict[str, float]:
     """Train the network of angles alike."""
     torch.manual_seed(seed)
@@ -104,7 +78,8 @@ def measure(model: str, number: int, seed: int, steps: int) -> list[tuple]:
     start = sum(os.times()[:4])
     parts = [[labelled()[i] for i in part] for part in split(len(labelled()), number, seed)]
     if model in NEQUIP:
-        found = train_nequip(model, parts, seed, steps)
+        settings, more = NEQUIP[model]
+        found = train_nequip(parts, seed, steps=steps, rate=RATE, model=more, **settings)
     elif model == ANGLES:
         found = train_angles(parts, seed, steps)
     else:

@@ -51,29 +51,36 @@ def split(count: int, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, n
     return rest[:number], order[TEST : TEST + VALID], order[:TEST]
 
 
-def train_nequip(model: str, parts: list[list], seed: int) -> dict[str, float]:
-    """Train by NequIP's own commands; return errors on the test frames."""
+def train_nequip(
+    parts: list[list],
+    seed: int,
+    *,
+    steps: int = STEPS,
+    rate: float = RATE,
+    model: dict | None = None,
+    **settings,
+) -> dict[str, float]:
+    """Train by NequIP's own commands; return errors on the test frames.
+
+    `settings` are those of `nequip.config`; what goes beyond them stands in `model`, in NequIP's own words.
+    """
     folder = Path(tempfile.mkdtemp(prefix="nequip-"))
     train, valid, test = parts
-    nequip.write_frames(folder / "train.xyz", train)
-    nequip.write_frames(folder / "valid.xyz", valid)
-    config = nequip.config(
-        folder / "train.xyz",
-        folder / "valid.xyz",
-        elements=ELEMENTS,
-        cutoff=CUTOFF,
-        epochs=STEPS // (len(train) // BATCH),
-        batch_size=BATCH,
-        learning_rate=RATE,
-        seed=seed,
-        **NEQUIP[model],
-    )
-    checkpoint = nequip.train(config, folder / "run")
-    calculator = nequip.calculator(checkpoint)
+    paths = [nequip.write_frames(folder / f"{n}.xyz", p) for n, p in (("train", train), ("valid", valid))]
+    settings |= {
+        "batch_size": BATCH,
+        "learning_rate": rate,
+        "seed": seed,
+        "epochs": steps * BATCH // len(train),
+    }
+    config = nequip.config(*paths, elements=ELEMENTS, **settings)
+    config["training_module"]["model"] |= model or {}
+    config["trainer"]["log_every_n_steps"] = 100
+    calculator = nequip.calculator(nequip.train(config, folder / "run"))
     weights = sum(p.numel() for p in calculator.model.parameters())
-    errors = nequip.errors(calculator, test)
+    found = nequip.errors(calculator, test)
     shutil.rmtree(folder)
-    return {"energy_mae": errors["energy"], "force_mae": errors["forces"], "weights": weights}
+    return {"energy_mae": found["energy"], "force_mae": found["forces"], "weights": weights}
 
 
 def as_graphs(some: list, cutoff: float = CUTOFF) -> list:
@@ -150,7 +157,10 @@ def measure(model: str, number: int, seed: int) -> list[tuple]:
     """Train one model; return the row's errors (eV an atom, eV/Å), weights and seconds."""
     start = time.time()
     parts = [[labelled()[i] for i in part] for part in split(len(labelled()), number, seed)]
-    found = (train_nequip if model in NEQUIP else train_plain)(model, parts, seed)
+    if model in NEQUIP:
+        found = train_nequip(parts, seed, cutoff=CUTOFF, **NEQUIP[model])
+    else:
+        found = train_plain(model, parts, seed)
     return [(*(found[key] for key in COLUMNS[3:6]), round(time.time() - start))]
 
 

@@ -60,10 +60,11 @@ def table(rows: list[list]) -> None:
         if len(each[REFERENCE]) == len(RUNS[REFERENCE]):
             half = len(RUNS[REFERENCE]) // 2
             first, second = (np.mean(part, axis=0) for part in np.split(np.array(each[REFERENCE]), [half]))
-            print(f"{T} K: the potential itself, other runs: {50 * BIN * np.abs(first - second).sum():.1f}")
+            others = {"the potential itself": second}
             if each[LEARNED]:
-                away = np.mean(each[LEARNED], axis=0) - first
-                print(f"{T} K: NequIP, {len(each[LEARNED])} runs: {50 * BIN * np.abs(away).sum():.1f}")
+                others["NequIP"] = np.mean(each[LEARNED], axis=0)
+            for name, other in others.items():
+                print(f"{T} K: {name}, other runs: {100 * analysis.total_variation(first, other, BIN):.1f}")
 
 
 if __name__ == "__main__":

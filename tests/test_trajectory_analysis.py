@@ -1,5 +1,7 @@
 """What is read off trajectories, against cases with a known answer."""
 
+import math
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -73,6 +75,21 @@ def test_vibrational_dos_peaks_at_the_frequencies_whatever_the_masses():
 def test_vibrational_dos_needs_velocities():
     with pytest.raises(ValueError, match="velocities"):
         analysis.vibrational_dos([bulk("Cu")] * 4, 0.01)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4, 3.0])
+def test_total_variation_of_two_gaussian_lines_is_an_error_function(shift):
+    f = np.arange(0, 40, 0.01)
+    g, h = (np.exp(-((f - centre) ** 2) / 2) / np.sqrt(2 * np.pi) for centre in (18, 18 + shift))
+    assert analysis.total_variation(g, h, 0.01) == pytest.approx(math.erf(shift / 8**0.5), abs=1e-4)
+
+
+def test_total_variation_refuses_what_is_no_density():
+    f, g = analysis.vibrational_dos(oscillators([1.0], [5.0], 0.01, 400), 0.01)
+    with pytest.raises(ValueError, match="second: its integral is 2"):
+        analysis.total_variation(g, 2 * g, f[1])
+    with pytest.raises(ValueError, match="second: expected"):
+        analysis.total_variation(g, g[1:], f[1])
 
 
 def test_conservation_tells_drift_from_fluctuation():

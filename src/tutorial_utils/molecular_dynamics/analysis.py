@@ -97,6 +97,37 @@ def vibrational_dos(
     return frequency, g / (g.sum() * frequency[1])
 
 
+def total_variation(
+    first: Float[np.ndarray, " frequencies"], second: Float[np.ndarray, " frequencies"], spacing: float
+) -> float:
+    """Share of one spectrum that lies elsewhere in another: half of ∫|g - h| dν.
+
+    Statisticians call it the total variation distance. Noise alone makes it positive: compare it with that of
+    two halves of the same runs.
+
+    Args:
+        first: a density with an integral of about 1, as `vibrational_dos` returns it.
+        second: another, at the same, equally spaced frequencies.
+        spacing: between two frequencies, in the densities' inverse unit.
+
+    Returns:
+        0 where both are equal, 1 where they have nothing in common.
+
+    Raises:
+        ValueError: if the densities do not fit each other, or one does not integrate to 1.
+    """
+    g, h = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
+    if g.ndim != 1 or g.shape != h.shape:
+        raise ValueError(f"second: expected the {g.shape} densities of first, got shape {h.shape}")
+    for name, density in (("first", g), ("second", h)):
+        if not abs(density.sum() * spacing - 1) < 0.1:
+            raise ValueError(
+                f"{name}: its integral is {density.sum() * spacing:.3g}, expected 1; "
+                "divide it by its integral, or mend spacing"
+            )
+    return float(np.abs(g - h).sum() * spacing / 2)
+
+
 @dataclass(frozen=True)
 class Conservation:
     """How well a run at constant energy keeps it.
