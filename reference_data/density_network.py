@@ -11,7 +11,7 @@ one.
 Without --trimers the published densities are downloaded; if they cannot be had, their rows are left out.
 
 A row is one number: study, model, training clusters, seed, molecules in a test cluster, measure, value.
-All networks of a study take the same number of steps (`network`, `shipped` and `transfer` the same, too),
+All networks of a study take the same number of steps (`network` and `transfer` the same, too),
 and the three seeds choose weights, order, and, where not all clusters are used, the clusters. Test clusters
 come from frames that no training has seen.
 """
@@ -46,7 +46,7 @@ COLUMNS = ("study", "model", "clusters", "seed", "molecules", "measure", "value"
 SEEDS, BATCH, RATE, DECAY, BETA2 = (0, 1, 2), 8, 0.1, 0.001, 0.95
 STEPS, STEPS_FINE = 5000, 1000
 # of a study; STEPS in all others
-STEPS_OF = {"losses": 1000, "learning": 600, "published trimers": 2000}
+STEPS_OF = {"shipped": 3000, "losses": 1000, "learning": 600, "published trimers": 2000}
 GRID = 0  # of the integrals of |Δρ|: their values are right to 0.5 %
 LARGEST = 4  # molecules in a training cluster of the studies; the shipped network learns from all
 # hidden features of about 25,000 weights in all
