@@ -66,9 +66,10 @@ book: venv
 	$(BIN)/jupyter-book build . --config _config.yml --toc book/_toc.yml -W --keep-going
 	$(BIN)/python tools/slides.py
 
-# one more than there are cores: a browser that draws leaves its test waiting
+# one more than there are cores: a browser that draws leaves its test waiting; what these tests need no part of
+# (torch, nbval) is not loaded
 browser: browser-venv
-	$(BIN)/pytest tests/browser -n $$(($(WORKERS) + 1)) --dist loadgroup
+	$(BIN)/pytest tests/browser -n $$(($(WORKERS) + 1)) --dist loadgroup --confcutdir tests/browser -p no:nbval
 
 format: venv
 	$(BIN)/ruff check --fix-only --quiet .

@@ -11,12 +11,14 @@ MAKEFILE = """
 good: ; @echo '== 7 passed in 1s =='
 bad: ; @echo 'the reason'; echo '2 failed'; exit 1
 alone: ; @mkdir lock; sleep 0.3; rmdir lock
+first: ; @for i in $$(seq 100); do [ -e met ] && exit 0; sleep 0.1; done; exit 1
+second: ; @touch met
 """
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Run parts in a folder whose Makefile knows the targets good, bad and alone; returns (code, output)."""
+    """Run parts in a folder whose Makefile knows the targets above; returns (code, output)."""
     (tmp_path / "Makefile").write_text(MAKEFILE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["run_checks.py", "--workers", "2"])
@@ -53,9 +55,14 @@ def test_what_needs_a_failed_part_is_not_run(run):
     assert output.endswith("0 passed, 2 failed\n")
 
 
-def test_a_part_that_fills_the_cores_runs_alone(run):
+def test_beside_a_part_that_fills_the_cores_none_is_started(run):
     # two of them at once would meet in the folder that each makes
     code, _ = run(Part("alone", fills=True), Part("alone", fills=True), Part("alone", fills=False))
+    assert code == 0
+
+
+def test_a_part_that_fills_the_cores_waits_for_no_smaller_one(run):
+    code, _ = run(Part("first", fills=False), Part("second", fills=True))
     assert code == 0
 
 

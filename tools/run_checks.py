@@ -74,10 +74,10 @@ def start(part: Part, workers: int) -> Run:
 
 
 def fits(part: Part, running: list[Run], workers: int) -> bool:
-    """Whether the part may start beside those that run."""
-    if part.fills:
-        return not running
-    return len(running) < workers and not any(run.part.fills for run in running)
+    """Whether the part may start beside those that run; one that fills the cores waits for no smaller one."""
+    if any(run.part.fills or run.part.name == part.needs for run in running):
+        return False
+    return part.fills or len(running) < workers
 
 
 def report(run: Run) -> bool:

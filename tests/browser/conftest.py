@@ -15,9 +15,11 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 BOOK = Path(__file__).parents[2] / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PICTURE = "course-plotly|data-structure"
-# WebGL in software, so that the tests see the same on every machine.
+# WebGL in software, so that the tests see the same on every machine. Left out is what costs most there and no
+# test looks at: smooth edges, and the page around the pictures drawn by WebGL too.
 FLAGS = (
-    "--no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist"
+    "--no-sandbox --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --ignore-gpu-blocklist "
+    "--disable-gpu-compositing --webgl-antialiasing-mode=none --webgl-msaa-sample-count=0"
 )
 PAGES = sorted(
     path.relative_to(BOOK).as_posix()
