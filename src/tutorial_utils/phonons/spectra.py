@@ -5,6 +5,9 @@ use, and they differ by a quarter: `raw` compares what a model says as it comes 
 its own peak first, as the 2021 tutorial does. Targets have the maximum 1 in both.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from ase import units
 from jaxtyping import Float
@@ -43,20 +46,20 @@ def broaden(values: Float[np.ndarray, "..."], grid: Float[np.ndarray, " points"]
 
 def normalised(dos: Spectra) -> Spectra:
     """Divide spectra by their sums; one that is not known, NaN, stays so."""
-    dos = np.asarray(dos, dtype=float)
-    return dos / _above_zero(dos.sum(axis=-1, keepdims=True))
+    return _over(dos, np.sum)
 
 
 def peaked(dos: Spectra) -> Spectra:
     """Divide spectra by their maxima; one that is not known, NaN, stays so."""
+    return _over(dos, np.max)
+
+
+def _over(dos: Spectra, size: Callable[..., Any]) -> Spectra:
+    """Divide each spectrum by its size, once this is known to be above zero."""
     dos = np.asarray(dos, dtype=float)
-    return dos / _above_zero(dos.max(axis=-1, keepdims=True))
-
-
-def _above_zero(sizes: Spectra) -> Spectra:
-    if (sizes <= 0).any():
+    if dos.ndim == 0 or (size(dos, axis=-1) <= 0).any():
         raise ValueError("dos: expected spectra (..., points) that are not zero, with no negative numbers")
-    return sizes
+    return dos / size(dos, axis=-1, keepdims=True)
 
 
 def moment(grid: Float[np.ndarray, " points"], dos: Spectra, order: int) -> Float[np.ndarray, "..."]:
