@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from tutorial_utils import structures
 from tutorial_utils.arguments import explain
+from tutorial_utils.graphs import check_edges
 
 
 def _frames(frames: Sequence[Atoms], *, ordered: bool = False) -> list[Atoms]:
@@ -70,6 +71,7 @@ def rdf(
     for frame in _frames(frames):
         if not frame.pbc.all():
             raise ValueError("frames: a radial distribution needs a structure periodic in all directions")
+        check_edges(frame, cutoff)
         (d,) = search.compute(points=frame.positions, box=frame.cell[:], periodic=True, quantities="d")
         pairs = len(frame) ** 2 / frame.get_volume()
         total += np.histogram(d, edges)[0] / (pairs * shells)
