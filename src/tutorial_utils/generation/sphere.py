@@ -15,6 +15,7 @@ from e3nn import o3
 from jaxtyping import Float, Real
 from torch import Tensor
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.conventions import floating
 
 UNIFORM = math.log(4 * math.pi)  # -log p of the uniform density, nats
@@ -110,3 +111,6 @@ def mode(coefficients: Real[Tensor, "*batch lm"], *, rings: int = 60) -> Float[T
     points = points.to(coefficients)
     Y = o3.spherical_harmonics(irreps(degree(coefficients)), points, True, "component")
     return points[(coefficients @ Y.T).argmax(dim=-1)]
+
+
+explain(globals())
