@@ -18,11 +18,14 @@ from tutorial_utils import (
     groups,
     nn,
     phonons,
+    scaling,
     symmetry,
     tensors,
     training,
     viz,
 )
+from tutorial_utils.fields import cosmos, fluid
+from tutorial_utils.generation import flow, sphere, torus
 
 WATER = molecule("H2O")
 GRAPH = graphs.to_graph(WATER, 3.0)
@@ -64,6 +67,13 @@ CALLS = [
     (phonons.predict, [bulk("MgO", "rocksalt", a=4.2)]),
     (gauge.ring, 4, 0.1),
     (gauge.ground_energy, gauge.ring(4, 0.1), 2),
+    (sphere.log_density, torch.ones(4), torch.ones(3)),
+    (torus.distance, bulk("Cu"), bulk("Cu")),
+    (torus.lattice_turns, np.eye(3)),
+    (flow.effective_size, torch.zeros(3)),
+    (fluid.gradient, torch.ones(3, 4, 4, 4)),
+    (cosmos.separations, torch.eye(3)),
+    (scaling.grid, 2),
     (training.read, "nowhere.pt"),
     (viz.structure, WATER),
     (viz.spherical_surface, torch.ones(9)),

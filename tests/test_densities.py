@@ -285,3 +285,20 @@ def test_another_basis_serves_another_element(points) -> None:
     carbon = Density(Atoms("C"), torch.tensor([1.0, 0.5, 0, 0]), Basis({"C": {0: (0.4,), 1: (0.9,)}}))
     assert carbon.evaluate(points).isfinite().all()
     assert carbon.irreps == o3.Irreps("1x0e+1x1o")
+
+
+def test_whole_numbers_as_points_give_what_decimals_give(density) -> None:
+    whole = torch.tensor([[1, 0, 0], [0, -2, 3]])
+    torch.testing.assert_close(density.evaluate(whole), density.evaluate(whole.double()))
+    torch.testing.assert_close(density.potential(whole), density.potential(whole.double()))
+    for coefficients in (density.coefficients.numpy(), density.coefficients.long()):
+        with pytest.raises(ValueError, match=r"coefficients: expected a torch.Tensor of a floating dtype"):
+            Density(density.atoms, coefficients)
+
+
+def test_a_cube_file_holds_one_density(density, tmp_path) -> None:
+    both = density.with_coefficients(torch.stack([density.coefficients] * 2))
+    with pytest.raises(ValueError, match="density: expected one"):
+        cube.write_cube(tmp_path / "a.cube", both, spacing=1.0)
+    with pytest.raises(ValueError, match="spacing, margin: expected"):
+        cube.box(density.atoms, spacing=float("nan"))

@@ -385,3 +385,10 @@ def test_invariants_of_a_crystal_are_those_of_its_supercell():
     c = environments(atoms, RADIAL, LMAX, elements=["Na", "Cl"])
     d = environments(atoms.repeat(2), RADIAL, LMAX, elements=["Na", "Cl"])
     assert relative(bispectrum(c.flatten(1, 2))[0], bispectrum(d.flatten(1, 2))[6]) < 1e-12
+
+
+def test_whole_numbers_are_not_cut_to_whole_constants():
+    """Coefficients and distances typed without a decimal point."""
+    c, r, basis = torch.arange(18).reshape(2, 9), torch.tensor([1, 2]), SphericalBessel(3, 4.0)
+    torch.testing.assert_close(bispectrum(c), bispectrum(c / 1))
+    torch.testing.assert_close(basis(r, 2), basis(r / 1, 2))

@@ -1,6 +1,7 @@
 """Equivariance reports: healthy models pass, empty passes are called vacuous, bad arguments are named."""
 
 import doctest
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -177,6 +178,11 @@ def test_laws_may_be_chosen_by_name():
         (salt(), {"per": "bond"}, 'per: expected "system" or "atom"'),
         (salt(), {"group": "O(2)"}, "group: expected"),
         (salt(), {"trials": 1}, "trials: expected two at least"),
+        (salt(), {"laws": "rotation"}, r"laws: expected a list of names, such as \['rotation'\]"),
+        (salt(), {"tolerance": -1e-3}, "tolerance: expected a relative error, 0 or more"),
+        ("salt.cif", {}, r"x: expected an ase.Atoms, .* got a str; ase.io.read\(path\)"),
+        (np.ones((4, 3)), {"irreps_in": "1o"}, "x: expected .* got a ndarray; torch.as_tensor"),
+        (torch.ones(3, dtype=torch.int64), {"irreps_in": "1o"}, "x: expected a tensor of a floating dtype"),
         (
             {"a": 1},
             {"laws": [Law("none", lambda rng, x: 0, lambda g, x: x, lambda g, y: y)]},
@@ -266,6 +272,10 @@ def test_any_ase_calculator_is_one_line(default):
     assert np.isclose(symmetry.of_calculator(EMT(), "stress")(copper)[0], free.get_stress()[:3].sum())
     with pytest.raises(ValueError, match="quantity: expected"):
         symmetry.of_calculator(EMT(), "dipole")
+    with pytest.raises(ValueError, match="quantity: this calculator has no stress for OC"):
+        symmetry.of_calculator(EMT(), "stress")(molecule("CO"))
+    with pytest.raises(ValueError, match=r"calculator: expected one that is made, such as EMT\(\)"):
+        symmetry.of_calculator(EMT, "energy")
 
 
 def test_the_packages_own_network_takes_atoms():
@@ -273,6 +283,12 @@ def test_the_packages_own_network_takes_atoms():
     assert equivariance_report(network, ethanol(), "1x1o").passed
     with pytest.raises(ValueError, match=r"give lambda atoms: f\(graphs.to_graph\(atoms, cutoff\)\)"):
         equivariance_report(lambda graph: network(graph), ethanol(), "1o")
+
+
+@dataclass
+class Answer:
+    energy: torch.Tensor
+    forces: torch.Tensor
 
 
 def test_outputs_in_collections_are_listed():
@@ -284,6 +300,7 @@ def test_outputs_in_collections_are_listed():
         ),
         ((y[0], y), r"tuple of Tensor \(3,\), Tensor \(9, 3\); give lambda x: f\(x\)\[0\]"),
         (None, "returned None; is a `return` missing"),
+        (Answer(y[0], y), r"Answer of 'energy' \(3,\), 'forces' \(9, 3\); give lambda x: f\(x\)\.energy"),
         ("text", "expected it to return numbers .* got a str"),
         (object(), "expected it to return numbers"),
     ):
@@ -306,12 +323,71 @@ def test_outputs_that_do_not_fit_are_named():
         ValueError, match=r"shape \(9, 9\), expected \(1, 9\) for 1x0e\+1x1o\+1x2e per system"
     ):
         equivariance_report(density, ethanol(), "0e+1o+2e")
+    for shape, cure in (((9, 4), 'per="atom"'), ((1, 9, 4), r"f\(x\)\[0\]"), ((4, 9), r"f\(x\)\.T")):
+        per = "system" if shape == (9, 4) else "atom"
+        with pytest.raises(ValueError, match=cure):
+            equivariance_report(lambda s, shape=shape: torch.ones(shape), ethanol(), "0e+1o", per=per)
     with pytest.raises(ValueError, match=r"shape \(4,\), expected \(9, 4\)"):
         equivariance_report(lambda s: torch.ones(4), ethanol(), "0e+1o", per="atom")
     with pytest.raises(ValueError, match="irreps_out: expected at least one output"):
         equivariance_report(density, ethanol(), "0x0e")
     with pytest.raises(ValueError, match="one structure at a time"):
         equivariance_report(density, graphs.batch([graphs.to_graph(salt(), CUTOFF)]), "0e")
+
+
+def test_a_model_that_answers_in_one_array_hides_nothing():
+    """Each answer overwrites the one before, and all would agree."""
+    answer = np.zeros(3)
+
+    def square(atoms):
+        answer[:] = (atoms.positions[0] - atoms.positions.mean(axis=0)) ** 2
+        return answer
+
+    report = equivariance_report(square, ethanol(), "3x0e", laws=["rotation"])
+    assert report.first_failure == ("rotation", "0e"), report
+
+
+def test_chance_is_named_however_seldom_it_strikes():
+    """One answer in three has the wrong sign; and complex outputs have a suspect too."""
+    chance = np.random.default_rng(0)
+    flips = lambda s: density(s)[:, 1:4] * (-1 if chance.random() < 1 / 3 else 1)  # noqa: E731
+    for seed in range(4):
+        report = equivariance_report(flips, ethanol(), "1o", per="atom", seed=seed)
+        assert "another output each time" in report.suspect, report
+    phase = lambda s: density(s)[:, 1:4] * np.exp(1j * s.positions[0, 0])  # noqa: E731
+    assert "origin" in equivariance_report(phase, ethanol(), "1o", per="atom", laws=["translation"]).suspect
+    assert not equivariance_report(phase, ethanol(), "1o", per="atom").passed
+
+
+def test_what_the_report_cannot_turn_is_named():
+    spins = ethanol()
+    spins.set_initial_magnetic_moments(np.random.default_rng(0).normal(size=(9, 3)))
+    from_centre = lambda s: s.positions - s.positions.mean(axis=0)  # noqa: E731
+    work = lambda s: (s.get_initial_magnetic_moments() * from_centre(s)).sum()  # noqa: E731
+    report = equivariance_report(work, spins, "0o", laws=["rotation"])
+    assert "initial_magmoms, vectors that the atoms carry? They were not turned" in report.suspect
+    with pytest.raises(TypeError) as caught:
+        equivariance_report(lambda numbers, positions: 0.0, ethanol(), "0e")
+    assert "f was called with a copy of x alone, a Atoms" in caught.value.__notes__[0]
+    numbers = salt().numbers
+    with pytest.raises(ValueError) as caught:
+        equivariance_report(lambda s: (s.positions[:, 0] * numbers).sum(), salt(), "0e", size="extensive")
+    assert "the law supercell" in caught.value.__notes__[0]
+
+
+def test_a_double_network_gets_its_graphs_in_double_precision():
+    torch.set_default_dtype(torch.float32)
+    network = nn.EquivariantNetwork(["H", "C", "O"], "1o", irreps_hidden="4x0e+4x1o", layers=1)
+    assert equivariance_report(network.double(), ethanol(), "1o").passed
+
+
+def test_coarse_numbers_are_not_taken_for_a_constant():
+    size = ethanol().get_all_distances().sum()
+    coarse = lambda s: torch.tensor(s.get_all_distances().sum() / size, dtype=torch.bfloat16)  # noqa: E731
+    report = equivariance_report(coarse, ethanol(), "0e")
+    assert report.vacuous and "no more than its own round-off" in report.suspect, report
+    tiny = lambda s: (1e-40 * density(s)[:, 1:4]).float()  # noqa: E731  # below the smallest normal number
+    assert equivariance_report(tiny, ethanol(), "1o", per="atom").passed
 
 
 def test_the_table_reads_well():

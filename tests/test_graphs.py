@@ -202,3 +202,14 @@ def test_bad_batches_are_named():
         graphs.batch([])
     with pytest.raises(ValueError, match="number 1 has"):
         graphs.batch([labelled(molecule("H2O")), graphs.to_graph(molecule("H2O"), 4.0)])
+
+
+def test_a_cutoff_that_memory_does_not_hold_is_refused(monkeypatch):
+    """One atom of copper has some 2,800 neighbours within 20 Å, by its density."""
+    copper = bulk("Cu")
+    many = graphs.to_graph(copper, 20.0).num_edges
+    monkeypatch.setattr(graphs, "MOST_EDGES", 1.05 * many)
+    graphs.to_graph(copper, 20.0)
+    monkeypatch.setattr(graphs, "MOST_EDGES", 0.95 * many)
+    with pytest.raises(ValueError, match=r"cutoff: within 20 Å these 1 atoms have about 3e\+03 edges"):
+        graphs.to_graph(copper, 20.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
@@ -245,3 +245,37 @@ def test_records_print_one_line() -> None:
     constants = phonons.force_constants(ALUMINIUM, 2, emt)
     assert "Al" in repr(constants) and "pairs" in repr(constants) and len(repr(constants)) < 100
     assert constants == constants and constants != constants.acoustic()
+
+
+def test_phonopys_files_in_bohr_and_rydberg_give_the_same_frequencies(tmp_path) -> None:
+    """One crystal in the units of three programs; phonopy's own frequencies are the reference."""
+    phonopy = pytest.importorskip("phonopy")
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    bohr, rydberg = units.Bohr, units.Rydberg
+    for program, length, force in (("vasp", 1, 1), ("qe", bohr, rydberg / bohr), ("abinit", bohr, 1)):
+        places = {"scaled_positions": ALUMINIUM.get_scaled_positions()}
+        unit = PhonopyAtoms(["Al"], cell=ALUMINIUM.cell.array / length, **places)
+        theirs = phonopy.Phonopy(unit, np.diag([2, 2, 2]), primitive_matrix="P", calculator=program)
+        theirs.generate_displacements(distance=0.01 / length)
+        theirs.forces = [
+            emt(Atoms(s.symbols, s.positions * length, cell=s.cell * length, pbc=True)) / force
+            for s in theirs.supercells_with_displacements
+        ]
+        theirs.produce_force_constants()
+        theirs.save(tmp_path / f"{program}.yaml", settings={"force_constants": True})
+        theirs.run_qpoints(WAVES)
+        constants, _ = phonons.read_phonopy(tmp_path / f"{program}.yaml")
+        assert constants.atoms.get_volume() == pytest.approx(ALUMINIUM.get_volume(), rel=1e-6)
+        expected = theirs.get_qpoints_dict()["frequencies"]
+        assert phonons.frequencies(constants, WAVES) == pytest.approx(expected, rel=1e-5), program
+
+
+def test_a_field_that_belongs_to_no_crystal_is_refused() -> None:
+    constants = phonons.force_constants(ALUMINIUM, 1, emt)
+    with pytest.raises(ValueError, match="charges, dielectric: expected"):
+        phonons.Field(np.array([1.0]), np.eye(3))
+    with pytest.raises(ValueError, match=r"dielectric: .*positive"):
+        phonons.Field(np.eye(3)[None], -np.eye(3))
+    with pytest.raises(ValueError, match="field: it has charges of 2 atoms, the crystal has 1"):
+        phonons.frequencies(constants, WAVES, phonons.Field(np.stack([np.eye(3)] * 2), np.eye(3)))

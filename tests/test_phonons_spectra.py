@@ -90,3 +90,25 @@ def test_bad_input_is_named() -> None:
         phonons.broaden(np.ones(3), GRID, 0.0)
     with pytest.raises(ValueError, match="temperature"):
         phonons.heat_capacity(GRID, peak(200), 0.0)
+
+
+def test_what_is_no_spectrum_is_refused_and_what_is_not_known_stays_unknown() -> None:
+    known = phonons.normalised(np.stack([peak(300), np.full(51, np.nan)]))
+    assert known[0].sum() == pytest.approx(1) and np.isnan(known[1]).all()
+    assert phonons.peaked(peak(300).tolist()).max() == 1
+    with pytest.raises(ValueError, match="dos: expected spectra"):
+        phonons.mean_frequency(GRID, np.zeros(51))
+    with pytest.raises(ValueError, match="values: expected real frequencies"):
+        phonons.broaden(np.array([1.0, 2j]), GRID, 20.0)  # as ase.vibrations writes an imaginary one
+    for first, second in (([1.0], [2.0]), ([1.0, 2.0], [2.0])):
+        with pytest.raises(ValueError, match="two or more numbers each"):
+            phonons.paired(np.array(first), np.array(second))
+
+
+def test_imaginary_modes_have_no_heat_capacity() -> None:
+    """A few acoustic ones below zero are no harm, as in a table of phonopy's."""
+    grid, dos = np.linspace(-2, 10, 121), np.ones(121)
+    with pytest.raises(ValueError, match="17% of the modes are imaginary"):
+        phonons.heat_capacity(grid, dos, 300)
+    dos[grid < 0] = 0.0
+    assert phonons.heat_capacity(grid, dos, 1e5) == pytest.approx(3 * 8.314462618, rel=1e-5)

@@ -1,5 +1,6 @@
 """Each planted fault is found under the right law, and its cause is named."""
 
+import ast
 import functools
 import itertools
 import re
@@ -206,7 +207,7 @@ FAULTS = {
         "1o",
         per_atom,
         "rotation 1o",
-        "keeps its length but points elsewhere",
+        "another basis, fixed in the model",
     ),
     "activation on a grid": (
         lambda s: grid_activation()(density(s)),
@@ -365,6 +366,41 @@ def test_harmonics_of_the_polar_axis_z_are_recognised_for_every_degree():
             assert report.first_failure == ("rotation", str(ir))
             assert f"polar axis is z and m runs {name}" in report.suspect
             assert ("opposite sign" in report.suspect) == (sign < 0)
+
+
+def test_six_numbers_of_a_symmetric_matrix_are_recognised_in_any_order():
+    """As Voigt, LAMMPS, VASP and quantum chemists write polarizabilities, stresses and strains."""
+    orders = {
+        "xx, yy, zz, yz, xz, xy": VOIGT,
+        "xx, yy, zz, xy, xz, yz": ([0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]),
+        "xx, yy, zz, xy, yz, zx": ([0, 1, 2, 0, 1, 0], [0, 1, 2, 1, 2, 2]),
+        "xx, xy, xz, yy, yz, zz": ([0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]),
+        "xx, xy, yy, xz, yz, zz": ([0, 0, 1, 0, 1, 2], [0, 1, 1, 2, 2, 2]),
+    }
+    cases = [(name, 1.0) for name in orders] + [
+        ("xx, yy, zz, yz, xz, xy", factor) for factor in (2.0, 2**0.5)
+    ]
+    for name, factor in cases:
+        i, j = orders[name]
+        scale = torch.tensor([1.0 if a == b else factor for a, b in zip(i, j, strict=True)])
+        six = lambda s, i=i, j=j, scale=scale: stress(s)[i, j] * scale  # noqa: E731
+        report = equivariance_report(six, ethanol(), "0e+2e", laws=["rotation"])
+        assert f"the six components {name}" in report.suspect, report
+        assert ("doubled" in report.suspect, "√2" in report.suspect) == (factor == 2, factor == 2**0.5)
+
+
+def test_components_in_a_basis_of_ones_own_are_recognised_and_brought_back():
+    """Axes of a left-handed system, harmonics without their norms: y @ C.T turns as it should."""
+    left, norms = torch.diag(torch.tensor([1.0, -1.0, 1.0])), torch.diag(torch.tensor([1, 2, 3, 1, 1.0]))
+    for ir, B in ((o3.Irrep("1o"), left), (o3.Irrep("2e"), norms)):
+        f = lambda s, ir=ir, B=B: harmonics(s, ir) @ B.T  # noqa: E731
+        report = equivariance_report(f, ethanol(), ir)
+        assert "turns as it should in another basis" in report.suspect, report
+        C = torch.tensor(ast.literal_eval(report.suspect.split("C = ")[1].rstrip(".")))
+        again = equivariance_report(lambda s, f=f, C=C: f(s) @ C.T, ethanol(), ir)
+        assert again.errors["rotation", str(ir)] < 0.02, again  # C is printed with two digits
+    crooked = equivariance_report(lambda s: harmonics(s, o3.Irrep("2e")).tanh(), ethanol(), "2e")
+    assert "another basis" not in crooked.suspect
 
 
 def harmonics(structure, ir):

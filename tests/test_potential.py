@@ -149,3 +149,8 @@ def test_the_product_can_be_replaced():
 
     model = nn.EquivariantNetwork(["Na", "Cl"], "0e", irreps_hidden="8x0e", product=Narrow)
     assert model(graphs.to_graph(salt(), 4.0)).isfinite().all() and model.recipe is None
+
+
+def test_a_molecule_has_no_stress():
+    with pytest.raises(ValueError, match="graph: expected crystals"):
+        nn.stress(potential(), graphs.to_graph(ethanol(), 4.0))

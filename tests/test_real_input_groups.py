@@ -301,3 +301,31 @@ def test_half_a_table_and_tables_in_place_of_tensors_are_refused():
     ):
         with pytest.raises(ValueError, match="from_voigt"):
             act()
+
+
+# --- large and degenerate input ----------------------------------------------------------------------------
+
+
+def test_a_supercell_of_256_atoms_has_the_group_of_its_cell():
+    """12,288 operations: each is a turn followed by a translation, and permutes the atoms as it should."""
+    cell = bulk("Cu", cubic=True).repeat(4)
+    assert len(groups.operations(cell)) == 48
+    found = groups.space_group(cell)
+    assert found.permutations.shape == (48 * 256, 256)
+    places, R = cell.get_scaled_positions(), found.rotations
+    for g in np.random.default_rng(0).choice(len(R), 20):
+        W = np.linalg.inv(cell.cell.array.T) @ R[g] @ cell.cell.array.T
+        apart = places @ W.T + found.translations[g] - places[found.permutations[g]]
+        assert np.abs(apart - apart.round()).max() < 1e-6
+
+
+def test_atoms_without_a_place_and_vectors_without_a_direction_are_named():
+    double = Atoms("CH2", [[0, 0, 0], [0, 1, 0], [0, 1, 0]])
+    with pytest.raises(ValueError, match="atoms: H 1 and H 2 are closer than tolerance"):
+        symmetry.stabiliser(double)
+    with pytest.raises(ValueError, match="r: a vector is zero"):
+        groups.spherical_harmonics(1, np.zeros((2, 3)))
+    r = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(np.square(groups.spherical_harmonics(80, r)).sum(axis=1), 161)
+    with pytest.raises(ValueError, match=r"l: .* leave double precision"):
+        groups.spherical_harmonics(90, r)  # scipy's are not a number there

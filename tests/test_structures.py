@@ -97,6 +97,7 @@ def test_partial_occupancy_is_refused_with_the_sites_named():
         (Atoms("H2", [[0, 0, 0], [0, 0, np.nan]]), "atom 1 is not finite"),
         (Atoms("H", cell=[1, 1, np.inf]), "cell is not finite"),
         (Atoms("H", pbc=True), "no volume"),
+        (Atoms("CH", masses=[12.0, 0.0]), "H 1 has the mass 0 u"),
         (Atoms("H", cell=[[1, 0, 0], [2, 0, 0], [0, 0, 1]], pbc=True), "no volume"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -3,6 +3,7 @@
 import os
 import sys
 
+import ase.io
 import numpy as np
 import pytest
 import torch
@@ -290,3 +291,34 @@ def test_each_frame_of_a_picture_has_its_own_cell():
     drawn = viz.structure([small, large]).commands
     assert drawn.count("addCylinder") == 24
     assert viz.structure([small, small]).commands.count("addCylinder") == 12
+
+
+def test_nequip_names_what_is_wrong_with_a_file_before_it_trains(tmp_path):
+    frame = bulk("Cu", cubic=True)
+    frame.calc = EMT()
+    frame.get_stress()
+    good = nequip.write_frames(tmp_path / "good.xyz", [frame])
+    np.testing.assert_allclose(
+        ase.io.read(good).get_stress(), frame.get_stress(), atol=1e-7
+    )  # known, so kept
+    text = good.read_text(encoding="utf-8")
+    bad = tmp_path / "bad.xyz"
+    for content in ("\ufeff" + text, text[:-30], "hello\n", ""):
+        bad.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"valid: .*bad\.xyz should be an extended XYZ file in UTF-8"):
+            nequip.config(good, bad, elements=["Cu"])
+    bad.write_bytes(text.replace("energy=", 'who="é" energy=').encode("latin-1"))
+    with pytest.raises(ValueError, match="should be an extended XYZ file in UTF-8"):
+        nequip.config(good, bad, elements=["Cu"])
+    bad.write_bytes(text.replace("\n", "\r\n").encode())
+    assert nequip.config(good, bad, elements=["Cu"])
+    frame.positions[1] = frame.positions[0]
+    frame.calc = SinglePointCalculator(frame, energy=0.0, forces=np.zeros((4, 3)))
+    nequip.write_frames(bad, [frame])
+    with pytest.raises(ValueError, match=r"valid: frame 0 .*atoms 0 and 1 are at one point"):
+        nequip.config(good, bad, elements=["Cu"])
+    for name in ("cutoff", "features", "layers", "epochs", "batch_size", "learning_rate"):
+        with pytest.raises(ValueError, match=f"{name}: expected a finite number above 0"):
+            nequip.config(good, good, elements=["Cu"], **{name: 0})
+    with pytest.raises(ValueError, match="frames: expected at least one"):
+        nequip.write_frames(bad, [])

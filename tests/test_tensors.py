@@ -342,3 +342,24 @@ def test_projection_removes_the_noise_of_silicon_at_300_kelvin(crystals):
         for stiffness in (C.mean(axis=0), tensors.from_voigt(ELASTIC, crystals["stiffness"][0]))
     )
     assert np.linalg.norm(mean - at_rest) < 0.05 * np.linalg.norm(at_rest)  # 300 K changes little
+
+
+def test_a_tensor_whose_indices_exchange_otherwise_is_refused(rng):
+    """Half of it would be lost without a word; the small asymmetry of a measured one is no harm."""
+    strain_first = np.swapaxes(sample(PIEZOELECTRIC, rng), -1, -3)  # e_jki for e_ijk
+    for kind, T in ((PIEZOELECTRIC, strain_first), (DIELECTRIC, np.triu(np.ones((3, 3))))):
+        with pytest.raises(ValueError, match=f"tensor: {kind.name} ones obey"):
+            tensors.to_voigt(kind, T)
+        with pytest.raises(ValueError, match=f"tensor: {kind.name} ones obey"):
+            tensors.to_irreps(kind, torch.tensor(T))
+    measured = sample(DIELECTRIC, rng) + 1e-3 * rng.normal(size=(3, 3))
+    assert np.isfinite(tensors.to_voigt(DIELECTRIC, measured)).all()
+    with pytest.raises(ValueError, match="table: expected finite numbers"):
+        tensors.from_voigt(ELASTIC, np.full((6, 6), np.nan))
+
+
+def test_whole_numbers_are_not_cut_to_whole_irreps():
+    ε = np.diag([3, 4, 5])
+    torch.testing.assert_close(
+        tensors.to_irreps(DIELECTRIC, torch.tensor(ε)), tensors.to_irreps(DIELECTRIC, torch.tensor(ε * 1.0))
+    )

@@ -207,6 +207,8 @@ def test_nothing_is_printed_when_nobody_watches(capsys: pytest.CaptureFixture) -
         ({"epochs": 0}, "epochs: expected at least 1, got 0"),
         ({"max_steps": 0}, "max_steps: expected at least 1, got 0"),
         ({"patience": 3}, "patience: .* valid is empty"),
+        ({"average": 1.0}, "decay, average: .* a share below 1"),
+        ({"decay": -0.5}, "decay, average: expected 0 or more"),
     ],
 )
 def test_bad_arguments_are_named(wrong: dict, message: str) -> None:

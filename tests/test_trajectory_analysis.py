@@ -130,3 +130,36 @@ def test_loop_work_is_zero_for_a_gradient_and_an_area_for_a_curl():
         return np.stack([-x[:, 1], x[:, 0], 0 * x[:, 0]], axis=1)
 
     assert analysis.loop_work(whirl, circle(200)) == pytest.approx(2 * np.pi * 0.3**2, rel=1e-3)
+
+
+def test_wrapped_positions_are_no_diffusion():
+    """An atom that flies through its cell: unwrapped it goes as t²; wrapped it would seem to stay."""
+    flight = [bulk("Cu", cubic=True) for _ in range(12)]
+    for n, frame in enumerate(flight):
+        frame.positions[0, 0] += 0.7 * n
+    speed = 0.7**2 * (3 / 4) ** 2 / 4 + 3 * (0.7 / 4) ** 2 / 4  # seen from the centre of mass
+    np.testing.assert_allclose(analysis.msd(flight), speed * np.arange(7) ** 2)
+    for frame in flight:
+        frame.wrap()
+    with pytest.raises(
+        ValueError, match=r"frames: atom 0 jumps .* of lattice vector 0 before frame 6: .*wrapped"
+    ):
+        analysis.msd(flight)
+
+
+def test_what_is_no_trajectory_is_named():
+    copper = bulk("Cu", cubic=True)
+    moving = copper.copy()
+    moving.set_velocities(np.ones((4, 3)))
+    exchanged = [Atoms("HO", [[0, 0, 0], [0, 0, 1]]), Atoms("OH", [[0, 0, 0], [0, 0, 1]])]
+    for act, message in (
+        (lambda: analysis.msd(exchanged), "number 1 stand in another order"),
+        (lambda: analysis.rdf([copper], -3.0), "cutoff, bins: expected"),
+        (lambda: analysis.rdf([copper], 3.0, bins=0), "cutoff, bins: expected"),
+        (lambda: analysis.vibrational_dos([moving] * 2, 0.01), "four frames or more"),
+        (lambda: analysis.vibrational_dos([moving] * 8, -0.01), "a time above 0 ps"),
+        (lambda: analysis.conservation(np.arange(3.0), np.ones(3), atoms=0), "atoms: expected"),
+        (lambda: analysis.mean_and_error([1.0, 2.0], blocks=1), "blocks: expected 2 or more"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()

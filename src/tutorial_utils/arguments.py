@@ -213,6 +213,7 @@ def _doubtful(value: Any, hint: Any, said: str) -> bool:
     if _is_array(hint):
         array = _array(value)
         foreign = not isinstance(value, getattr(hint, "array_type", hint) if hint is not Any else object)
+        foreign &= hasattr(value, "dtype") or f"'{type(value).__name__}'" in said  # most functions take lists
         return foreign or not array.size or (array.dtype.kind in "fc" and not np.isfinite(array).all())
     if isinstance(value, str | Mapping | Sequence) and not value:
         return True

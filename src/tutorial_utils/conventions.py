@@ -104,6 +104,14 @@ def quantum_chemistry_to_e3nn(l: int) -> "Tensor":
     return o3.Irrep(l, 1).D_from_matrix(P)
 
 
+def floating(x: "Tensor") -> "Tensor":
+    """Return numbers as they are, whole ones in torch's default dtype: [[1, 0, 0]] typed as positions, say.
+
+    Constants take the dtype of what they are multiplied with; a whole one would cut off their decimals.
+    """
+    return x if x.is_floating_point() or x.is_complex() else x / 1
+
+
 @contextmanager
 def default_dtype(dtype: "torch.dtype") -> Iterator[None]:
     """Make a dtype the default one for a while: e3nn makes its constants in it, and float32 is 1e-7 off."""

@@ -41,6 +41,8 @@ from tutorial_utils.arguments import explain
 FIELDS = ("pos", "atomic_numbers", "edge_index", "edge_shift", "cell", "pbc")
 # Closer than this, in Å, two atoms are at one point: the direction between them has no meaning.
 SAME_POINT = 1e-6
+# An edge takes about a hundred bytes while a graph is made.
+MOST_EDGES = 2e8
 
 
 def to_graph(
@@ -65,14 +67,15 @@ def to_graph(
         become torch's default dtype, integers stay integers.
 
     Raises:
-        ValueError: for a cutoff that is no positive number, no atoms, positions that are not
-            finite, two atoms at one point, a cell without volume along its periodic directions,
-            magnetic moments that tell atoms of one element apart, or a target whose name or shape does not
-            fit.
+        ValueError: for a cutoff that is no positive number, or so long that memory ends, no atoms,
+            positions that are not finite, two atoms at one point, a cell without volume along its
+            periodic directions, magnetic moments that tell atoms of one element apart, or a target
+            whose name or shape does not fit.
     """
     atoms = structures.plain(atoms, refuses=["magnetic_order"])
     if not isinstance(cutoff, Real) or not np.isfinite(cutoff) or cutoff <= 0:
         raise ValueError(f"cutoff: expected a positive number in Å, got {cutoff!r}")
+    check_edges(atoms, float(cutoff))
     centre, neighbour, shift = _neighbours(atoms, float(cutoff))
     dtype = torch.get_default_dtype()
     graph = Data(  # torch.tensor puts all of it on torch's default device
@@ -141,6 +144,18 @@ def check_cutoff(graph: Data, cutoff: float) -> None:
         raise ValueError(
             f"graph: its edges end at {float(graph.cutoff.min()):g} Å, but neighbours are wanted up to "
             f"{float(cutoff):g} Å; make it with to_graph(atoms, {float(cutoff):g})"
+        )
+
+
+def check_edges(atoms: Atoms, cutoff: float) -> None:
+    """Raise a ValueError for a cutoff (Å) within which a crystal has more edges than memory holds."""
+    if not atoms.pbc.all():
+        return
+    edges = len(atoms) ** 2 / abs(atoms.cell.volume) * 4 / 3 * np.pi * cutoff**3
+    if edges > MOST_EDGES:
+        raise ValueError(
+            f"cutoff: within {cutoff:g} Å these {len(atoms)} atoms have about {edges:.0e} edges, more than "
+            f"{MOST_EDGES:.0e}; is it meant in Å? Take a shorter one, or a part of the structure"
         )
 
 

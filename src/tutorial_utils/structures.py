@@ -8,7 +8,8 @@ cell, pbc                used; refused where a periodic direction has no length 
 velocities, arrays, info kept, and used where a function says so
 constraints, calculator  dropped: positions are set as given, and forces are the physical ones
 subclasses of ``Atoms``  become a plain ``Atoms`` with the same content
-own masses               kept; a function whose result depends on them uses them or refuses them
+own masses               kept, refused where one is not above zero; a function whose result depends on them
+                         uses them or refuses them
 initial magnetic moments kept; likewise. A graph refuses them where they tell atoms of one element apart,
                          as in an antiferromagnet: it would lose their order. Where all of an element are
                          alike, as ``ase.build.bulk("Fe")`` sets them, they say no more than the element
@@ -112,6 +113,12 @@ def plain(atoms: Atoms, *, argument: str = "atoms", refuses: Sequence[Own] = ())
         )
     _check_cell(atoms, argument)
     _check_occupancy(atoms, argument)
+    masses = atoms.get_masses()
+    if not (masses > 0).all() or not np.isfinite(masses).all():
+        bad = np.flatnonzero(~((masses > 0) & np.isfinite(masses)))
+        raise ValueError(
+            f"{argument}: {_named(atoms, bad)} has the mass {masses[bad[0]]:g} u; expected one above 0"
+        )
     for name in refuses:
         find, cure = PROPERTIES[name]
         if len(owners := find(atoms)):

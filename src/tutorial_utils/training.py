@@ -87,6 +87,10 @@ def fit(
     """
     steps_left = epochs * len(train) if max_steps is None else max_steps  # more than enough, or as told
     _check(train=train, valid=valid, epochs=epochs, max_steps=steps_left, patience=patience)
+    if not decay >= 0 or not 0 <= average < 1:
+        raise ValueError(
+            f"decay, average: expected 0 or more, and a share below 1, got {decay} and {average}"
+        )
     shuffle = torch.Generator().manual_seed(seed)
     batches = DataLoader(list(train), batch_size=batch_size, shuffle=True, generator=shuffle)
     valid_batches = list(DataLoader(list(valid), batch_size=batch_size))  # collated once: never shuffled

@@ -35,7 +35,7 @@ class Box:
 def box(atoms: Atoms, *, spacing: float = 0.2, margin: float = 3.0) -> Box:
     """Return a regular grid that reaches `margin` beyond the atoms on every side; both in Å."""
     atoms = plain(atoms)
-    if spacing <= 0 or margin <= 0:
+    if not (0 < spacing < np.inf and 0 < margin < np.inf):
         raise ValueError(f"spacing, margin: expected positive lengths in Å, got {spacing} and {margin}")
     origin = atoms.positions.min(axis=0) - margin
     steps = np.ceil((atoms.positions.max(axis=0) + margin - origin) / spacing).astype(int)
@@ -53,7 +53,16 @@ def write_cube(path: str | Path, density: Density, *, spacing: float = 0.2, marg
         density: one density, without leading axes.
         spacing: Å, between points.
         margin: Å, beyond the atoms.
+
+    Raises:
+        ValueError: for several densities at once, or lengths that are not above zero.
     """
+    if density.coefficients.ndim > 1:
+        shape = tuple(density.coefficients.shape[:-1])
+        raise ValueError(
+            f"density: expected one, got {shape} of them; take one, "
+            "density.with_coefficients(density.coefficients[0])"
+        )
     grid = box(density.atoms, spacing=spacing, margin=margin)
     values = (density.evaluate(grid.points) * BOHR**3).detach().numpy().reshape(grid.shape)
     framed = density.atoms.copy()

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from ase import Atoms
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from scipy.spatial import cKDTree
 from torch import Tensor
 
 from tutorial_utils import structures, symmetry
-from tutorial_utils.conventions import BOHR, HARTREE
+from tutorial_utils.conventions import BOHR, HARTREE, floating
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.densities.basis import WATER, Basis, norms, rotate, tensor
 from tutorial_utils.descriptors import harmonics
@@ -65,7 +65,12 @@ class Density:
 
     def __post_init__(self) -> None:
         check_cluster(self.atoms)
-        functions = self.basis.slices(self.atoms.numbers)[-1].stop
+        c, functions = self.coefficients, self.basis.slices(self.atoms.numbers)[-1].stop
+        if not isinstance(c, Tensor) or not c.is_floating_point():
+            raise ValueError(
+                f"coefficients: expected a torch.Tensor of a floating dtype, got {type(c).__name__} of "
+                f"{getattr(c, 'dtype', 'no dtype')}; torch.as_tensor(c, dtype=torch.float64)"
+            )
         if self.coefficients.shape[-1:] != (functions,):
             raise ValueError(
                 f"coefficients: expected (..., {functions}) for {self.atoms.symbols}, "
@@ -77,7 +82,7 @@ class Density:
         """Irreps of all coefficients, atom by atom."""
         return o3.Irreps([part for symbol in self.atoms.symbols for part in self.basis.irreps(symbol)])
 
-    def evaluate(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "... points"]:
+    def evaluate(self, points: Real[Tensor, "points 3"]) -> Float[Tensor, "... points"]:
         """Return ρ at points (Å), e/Å³."""
         return self._sum(points, _gaussians) / BOHR**3
 
@@ -97,12 +102,12 @@ class Density:
         per_function = charges[:, None] * places.repeat_interleave(torch.tensor(sizes), 0) + BOHR * moments
         return torch.tensor(numbers).to(c) @ places - c @ per_function
 
-    def potential(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "... points"]:
+    def potential(self, points: Real[Tensor, "points 3"]) -> Float[Tensor, "... points"]:
         """Return the electrostatic potential of nuclei and electrons at points (Å), V.
 
         That of a function is rˡ Y_lm times a function of r again: (2π N / a) F_l(a r²), with Boys' F_l.
         """
-        points = points if points.is_floating_point() else points.to(self.coefficients)
+        points = floating(points)
         places = torch.tensor(self.atoms.positions).to(points)
         charges = torch.tensor(self.atoms.numbers).to(points)
         nuclei = (charges * BOHR / torch.cdist(points, places)).sum(-1)
@@ -133,7 +138,7 @@ class Density:
         """Add up c rˡ Y_lm radial(r) over all functions, a block of points at a time."""
         if points.ndim != 2 or points.shape[1] != 3:
             raise ValueError(f"points: expected (points, 3) in Å, got {tuple(points.shape)}")
-        block = max(1, _PAIRS // len(self.atoms))
+        points, block = floating(points), max(1, _PAIRS // len(self.atoms))
         return torch.cat([self._block(part, radial) for part in points.split(block)], -1)
 
     def _block(self, points: Tensor, radial: RadialFunction) -> Tensor:

@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 
 import torch
 from e3nn import o3
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
 
+from tutorial_utils.conventions import floating
 from tutorial_utils.descriptors.radial import Radial, overlap
 
 
 def lengths_and_directions(
-    vectors: Float[Tensor, "... 3"],
+    vectors: Real[Tensor, "... 3"],
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "... 3"]]:
     """Return r (Å) and r̂; the zero vector has the direction 0 and no gradient, instead of NaN."""
+    vectors = floating(vectors)
     square = vectors.pow(2).sum(-1)
     somewhere = square > 0
     r = torch.where(somewhere, square, 1.0).sqrt()
@@ -27,7 +29,7 @@ def harmonics(directions: Float[Tensor, "... 3"], lmax: int) -> Float[Tensor, ".
 
 
 def project(
-    vectors: Float[Tensor, "... neighbours 3"],
+    vectors: Real[Tensor, "... neighbours 3"],
     radial: Radial,
     lmax: int,
     *,
@@ -76,7 +78,7 @@ def check_projection(vectors: Tensor, lmax: int, weights: Tensor | None) -> None
 
 
 def basis_functions(
-    points: Float[Tensor, "... 3"], radial: Radial, lmax: int
+    points: Real[Tensor, "... 3"], radial: Radial, lmax: int
 ) -> Float[Tensor, "... size {(lmax+1)**2}"]:
     """Return the functions R_nl(r) Y_lm(r̂) (Å^-3/2) at points (Å) around the centre."""
     r, directions = lengths_and_directions(points)
@@ -107,6 +109,8 @@ class FourierTensor:
     lmax: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.coefficients, Tensor) or not self.coefficients.is_floating_point():
+            raise ValueError("coefficients: expected a torch.Tensor of a floating dtype")
         wanted = (self.radial.size, (self.lmax + 1) ** 2)
         if tuple(self.coefficients.shape[-2:]) != wanted:
             shape = tuple(self.coefficients.shape)

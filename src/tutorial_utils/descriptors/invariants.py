@@ -12,8 +12,10 @@ from typing import Literal
 
 import torch
 from e3nn import o3
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from torch import Tensor
+
+from tutorial_utils.conventions import floating
 
 Parity = Literal["even", "odd", "both"]
 Label = tuple[tuple[int, int], ...]  # ((n1, l1), (n2, l2), …): which coefficients are multiplied
@@ -75,7 +77,7 @@ def power_spectrum_labels(functions: int, lmax: int) -> list[Label]:
 
 
 def bispectrum(
-    c: Float[Tensor, "... functions lm"], *, parity: Parity = "even"
+    c: Real[Tensor, "... functions lm"], *, parity: Parity = "even"
 ) -> Float[Tensor, "... invariants"]:
     """Return b = Σ C_m1m2m3 c_n1l1m1 c_n2l2m2 c_n3l3m3 with e3nn's 3j symbols C (body order 4: dihedrals).
 
@@ -97,6 +99,7 @@ def bispectrum(
 
     Source: Bartók, Kondor, Csányi, doi:10.1103/PhysRevB.87.184115, section III.
     """
+    c = floating(c)
     lmax, functions, found = degree(c), c.shape[-2], []
     for l1, l2, thirds in couplings(lmax, parity):
         n1, n2 = pairs(functions, l1 == l2).to(c.device)

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from scipy.optimize import brentq
 from scipy.special import spherical_jn
 from torch import Tensor, nn
+
+from tutorial_utils.conventions import floating
 
 NODES = 256  # of the Gauss-Legendre rule: exact to round-off for the smooth functions here
 
@@ -44,7 +46,7 @@ class Radial(nn.Module):
 
     def __init__(self, size: int, cutoff: float):
         super().__init__()
-        if size < 1:
+        if size < 1 or size != int(size):
             raise ValueError(f"size: expected 1 or more radial functions, got {size}")
         if not cutoff > 0:
             raise ValueError(f"cutoff: expected a length above 0 Å, got {cutoff}")
@@ -54,8 +56,9 @@ class Radial(nn.Module):
         """Return R_nl(r) (Å^-3/2) inside the ball."""
         raise NotImplementedError
 
-    def forward(self, r: Float[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
+    def forward(self, r: Real[Tensor, "..."], lmax: int) -> Float[Tensor, "... degrees size"]:
         """Return R_nl(r) (Å^-3/2) for distances r (Å) and degrees 0 … lmax, zero beyond the cutoff."""
+        r = floating(r)
         return self.functions(r, lmax) * (r <= self.cutoff)[..., None, None]
 
     def __repr__(self) -> str:

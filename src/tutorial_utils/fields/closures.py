@@ -25,6 +25,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tutorial_utils import symmetry, training
+from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.fields.fluid import trace_free
 
@@ -309,3 +310,6 @@ def train(model: str, seen: Points, valid: Points, *, steps: int = STEPS, seed: 
             best, least = copy.deepcopy(network.state_dict()), now
     network.load_state_dict(best)
     return network
+
+
+explain(globals())

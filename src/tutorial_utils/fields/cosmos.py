@@ -25,6 +25,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs, training
+from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.fields.fluid import wave_vectors
 from tutorial_utils.nn import EquivariantNetwork
@@ -176,6 +177,8 @@ def halos(x: Points, p: Points) -> tuple[Points, Float[Tensor, " halos"], Points
 
 def separations(x: Points) -> Float[Tensor, "points points 3"]:
     """Return the vectors from each halo to every other, to its nearest image."""
+    if x.ndim != 2 or x.shape[1] != 3:
+        raise ValueError(f"x: expected points (points, 3), got the shape {tuple(x.shape)}")
     d = x[None] - x[:, None]
     return d - BOX * torch.round(d / BOX)
 
@@ -321,3 +324,6 @@ def network_score(
     with torch.no_grad():
         pairs = [(model(graph), graph.velocity) for graph in some[2]]
     return explained(*(torch.cat(column) for column in zip(*pairs, strict=True)))
+
+
+explain(globals())

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from tutorial_utils.arguments import explain
+
 Velocity = Float[Tensor, "3 n n n"]
 Waves = Complex[Tensor, "3 n n m"]  # the Fourier coefficients of a velocity, m = n // 2 + 1
 
@@ -198,3 +200,6 @@ def trace_free(t: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 3 3"]:
     """Return the part of l = 2: symmetric, and without a trace."""
     t = (t + t.mT) / 2
     return t - t.diagonal(dim1=-2, dim2=-1).sum(dim=-1)[..., None, None] / 3 * torch.eye(3).to(t)
+
+
+explain(globals())

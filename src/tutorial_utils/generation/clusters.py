@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tutorial_utils.arguments import explain
+
 PARTICLES = 13
 
 
@@ -91,3 +93,6 @@ def _start(chains: int, generator: torch.Generator) -> Float[Tensor, "chains par
     points = [corner[i:] + corner[:i] for corner in corners for i in range(3)]
     ideal = torch.tensor([(0.0, 0.0, 0.0), *points]) * (0.97 / (1 + golden**2) ** 0.5)
     return centre(ideal + 0.03 * torch.randn(chains, PARTICLES, 3, generator=generator))
+
+
+explain(globals())

@@ -21,6 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.generation.clusters import centre, log_prior
 
 Field = Callable[[Float[Tensor, "batch particles 3"], Float[Tensor, " batch"]], Tensor]
@@ -210,3 +211,6 @@ def effective_size(log_weights: Float[Tensor, " samples"]) -> float:
     """Return Kish's effective sample size over the number of samples, (Σ w)² / (n Σ w²), from log w."""
     log_total, log_squares = torch.logsumexp(log_weights, 0), torch.logsumexp(2 * log_weights, 0)
     return math.exp(2 * log_total - log_squares) / len(log_weights)
+
+
+explain(globals())

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import graphs
+from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.generation import sphere
 from tutorial_utils.nn import EquivariantNetwork
@@ -158,3 +159,6 @@ def place(
         n = sphere.sample(model(graph)[0].cpu(), 1, generator=generator)[0].numpy()
         atoms += Atoms("H", [atoms.positions[focus] + lengths[skeleton.symbols[focus]] * n])
     return atoms
+
+
+explain(globals())

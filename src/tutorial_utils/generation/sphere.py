@@ -12,8 +12,11 @@ from functools import cache
 import numpy as np
 import torch
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
+
+from tutorial_utils.arguments import explain
+from tutorial_utils.conventions import floating
 
 UNIFORM = math.log(4 * math.pi)  # -log p of the uniform density, nats
 RINGS = 20  # of the grid of integration, enough for the logarithms of densities up to l = 4 met here
@@ -54,7 +57,7 @@ def _integration(
 
 
 def log_density(
-    coefficients: Float[Tensor, "*batch lm"], n: Float[Tensor, "*batch 3"]
+    coefficients: Real[Tensor, "*batch lm"], n: Real[Tensor, "*batch 3"]
 ) -> Float[Tensor, "*batch"]:
     """Return log p(n), p per solid angle.
 
@@ -65,6 +68,7 @@ def log_density(
     Raises:
         ValueError: for a number of coefficients that is no square.
     """
+    coefficients = floating(coefficients)
     lmax = degree(coefficients)
     Y, log_areas = _integration(lmax, coefficients.dtype)
     log_Z = torch.logsumexp(coefficients @ Y.to(coefficients).T + log_areas.to(coefficients), dim=-1)
@@ -101,9 +105,12 @@ def sample(
     return points[chosen]
 
 
-def mode(coefficients: Float[Tensor, "*batch lm"], *, rings: int = 60) -> Float[Tensor, "*batch 3"]:
+def mode(coefficients: Real[Tensor, "*batch lm"], *, rings: int = 60) -> Float[Tensor, "*batch 3"]:
     """Return the most probable direction, on a grid of 180° / rings."""
-    points, _ = directions(rings)
+    coefficients, (points, _) = floating(coefficients), directions(rings)
     points = points.to(coefficients)
     Y = o3.spherical_harmonics(irreps(degree(coefficients)), points, True, "component")
     return points[(coefficients @ Y.T).argmax(dim=-1)]
+
+
+explain(globals())

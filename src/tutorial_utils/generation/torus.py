@@ -27,9 +27,11 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from tutorial_utils import datasets, graphs
+from tutorial_utils.arguments import explain
 from tutorial_utils.generation.flow import of_time
 from tutorial_utils.nn.network import EquivariantNetwork, pool
 from tutorial_utils.phonons.species import NAMES, descriptors
+from tutorial_utils.structures import plain
 
 VOLUME = 20.0  # Å³ an atom, at which the network sees crystals
 CUTOFF = 5.0  # Å, at this volume: beyond the shortest lattice vectors, so that an atom sees its own images
@@ -65,7 +67,9 @@ def lattice_turns(cell: Float[np.ndarray, "3 3"]) -> Int[np.ndarray, "turns 3 3"
     They are the matrices of whole numbers with W G Wᵀ = G, G the cell's matrix of scalar products; those of a
     reduced cell, which has no short diagonals, consist of -1, 0 and 1.
     """
-    G = cell @ cell.T
+    G = np.asarray(cell, dtype=float) @ np.transpose(cell)
+    if not np.linalg.det(G) > 0:
+        raise ValueError(f"cell: expected three lattice vectors (3, 3) in Å that span a volume, got {cell}")
     return _turns(np.round(G / np.trace(G), 6).tobytes())
 
 
@@ -124,7 +128,15 @@ def distance(one: Atoms, other: Atoms, *, elements: bool = True) -> float:
 
     It is the root mean square of the shortest way, in units of the cube root of the volume of an atom;
     infinite if the shapes of the cells differ, or the elements (see `orders`).
+
+    Raises:
+        ValueError: for what is no crystal, periodic along all axes.
     """
+    for name, each in (("one", one), ("other", other)):
+        if not plain(each, argument=name).pbc.all():
+            raise ValueError(
+                f"{name}: expected a crystal, periodic along all axes, got pbc {each.pbc.tolist()}"
+            )
     cells = [c.cell.array * (len(c) / c.get_volume()) ** (1 / 3) for c in (one, other)]
     order = orders(one.numbers, other.numbers, elements=elements)
     if not len(order) or not np.allclose(cells[0] @ cells[0].T, cells[1] @ cells[1].T, atol=1e-3):
@@ -289,3 +301,6 @@ def generate(field: nn.Module, noise: Sequence[Atoms], *, steps: int = 20) -> li
             begin += len(crystal)
         path.append(moved)
     return path
+
+
+explain(globals())

@@ -7,6 +7,7 @@ import numpy as np
 import spglib
 from ase import Atoms
 from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
 
 from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import symmetrised
@@ -50,6 +51,21 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     Raises:
         ValueError: for a molecule or a slab, or where spglib finds no group at this tolerance.
     """
+    found, rotations, places = _found(atoms, tolerance)
+    return SpaceGroup(
+        found.number,
+        found.international,
+        found.pointgroup,
+        rotations,
+        found.translations,
+        _permutations(places, found.rotations, found.translations),
+    )
+
+
+def _found(
+    atoms: Atoms, tolerance: float
+) -> tuple[Any, Float[np.ndarray, "operations 3 3"], Float[np.ndarray, "atoms 3"]]:
+    """Return what spglib finds, its rotations in Cartesian axes, and where the atoms lie in the cell."""
     atoms = plain(atoms)
     cell, places = _lattice(atoms, tolerance), atoms.get_scaled_positions()
     crystal: tuple[Any, ...] = (cell, places, kinds(atoms))
@@ -62,14 +78,7 @@ def space_group(atoms: Atoms, *, tolerance: float = 1e-3) -> SpaceGroup:
     W, which = np.unique(found.rotations, axis=0, return_inverse=True)
     R = cell.T @ W @ np.linalg.inv(cell.T)
     rotations = symmetrised(R, multiplication_table(W.astype(float), name="atoms"))
-    return SpaceGroup(
-        found.number,
-        found.international,
-        found.pointgroup,
-        rotations[which.reshape(-1)],
-        found.translations,
-        _permutations(places, found.rotations, found.translations),
-    )
+    return found, rotations[which.reshape(-1)], places
 
 
 def operations(
@@ -92,10 +101,10 @@ def operations(
     """
     if axes not in ("cell", "IEEE"):
         raise ValueError(f'axes: expected "cell" or "IEEE", got {axes!r}')
-    found = space_group(atoms, tolerance=tolerance)
+    found, rotations, _ = _found(atoms, tolerance)
     if axes == "IEEE":
-        return crystallographic(found.point_group)
-    unique = found.rotations[np.unique(found.rotations.round(6) + 0.0, axis=0, return_index=True)[1]]
+        return crystallographic(found.pointgroup)
+    unique = rotations[np.unique(rotations.round(6) + 0.0, axis=0, return_index=True)[1]]
     return unique[np.abs(unique - np.eye(3)).sum(axis=(1, 2)).argsort(kind="stable")]
 
 
@@ -117,9 +126,29 @@ def _permutations(
     rotations: Int[np.ndarray, "operations 3 3"],
     translations: Float[np.ndarray, "operations 3"],
 ) -> Int[np.ndarray, "operations atoms"]:
-    """Return where each operation brings each atom; one operation after another, to save memory."""
-    found = []
-    for W, w in zip(rotations, translations, strict=True):
-        apart = (places @ W.T + w)[:, None] - places
-        found.append(np.abs(apart - apart.round()).sum(axis=-1).argmin(axis=1))
-    return np.array(found)
+    """Return where each operation brings each atom.
+
+    A large cell has thousands of operations, but each is a translation after one of at most 48. Partners are
+    looked for under these and under the translations; all else is two permutations, one after the other.
+    """
+    tree = cKDTree(_inside(places), boxsize=1.0)
+
+    def partners(number: int, points: Float[np.ndarray, "points 3"]) -> Int[np.ndarray, "points"]:
+        moved = points @ rotations[number].T + translations[number]
+        return tree.query(_inside(moved), p=1)[1]
+
+    unmoved = np.flatnonzero((rotations == np.eye(3, dtype=int)).all(axis=(1, 2)))
+    shifts = np.array([partners(number, places) for number in unmoved])
+    first = np.unique(rotations, axis=0, return_index=True, return_inverse=True)
+    turns = np.array([partners(number, places) for number in first[1]])
+    found = np.empty((len(rotations), len(places)), dtype=int)
+    for number, turn in enumerate(turns[first[2].reshape(-1)]):
+        one = partners(number, places[:1])[0]  # no two translations bring an atom to one place
+        found[number] = shifts[np.flatnonzero(shifts[:, turn[0]] == one)[0], turn]
+    return found
+
+
+def _inside(places: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    """Return the same places in the cell, coordinates from 0 to below 1."""
+    found = places % 1.0
+    return np.where(found < 1.0, found, 0.0)  # -1e-17 % 1 is 1

@@ -103,7 +103,10 @@ def _molecular(name: str) -> Operations:
         return _finished(generate([rotation_about_z(n), *more[match[1] + match[3]]]))
     if match and match[1] + match[3] == "S" and n % 2 == 0:
         return _finished(generate([rotation_about_z(n) @ _MIRROR_Z]))
-    raise ValueError(f"name: {name!r} is no Schoenflies symbol such as C3v, D6h, S4, Td")
+    raise ValueError(
+        f"name: {name!r} is no Schoenflies symbol such as C3v, D6h, S4, Td; a "
+        "linear molecule's group is approximated by C8v or D8h"
+    )
 
 
 def _known(name: str) -> str:

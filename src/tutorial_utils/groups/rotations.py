@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+LARGEST = 80  # degree up to which scipy's Legendre functions are finite, and right to 1e-15
+
+
 def generators(l: int) -> Float[np.ndarray, "3 {2*l+1} {2*l+1}"]:
     """Return the real, antisymmetric matrices of infinitesimal rotations about x, y and z.
 
@@ -134,11 +137,20 @@ def spherical_harmonics(l: int, r: Float[np.ndarray, "*batch 3"]) -> Float[np.nd
     Args:
         l: degree.
         r: vectors that are not zero; their length does not matter.
+
+    Raises:
+        ValueError: for a vector without direction, or a degree beyond double precision (more than 80).
     """
     _check_degree(l)
     r = np.asarray(r)
     if r.dtype.kind not in "iuf" or r.shape[-1:] != (3,):
         raise ValueError(f"r: expected vectors (..., 3), got shape {r.shape}")
+    if l > LARGEST:
+        raise ValueError(
+            f"l: Legendre's functions of so high a degree leave double precision, {l} > {LARGEST}"
+        )
+    if not (np.linalg.norm(r, axis=-1) > 0).all():
+        raise ValueError("r: a vector is zero or not a number, it has no direction")
     x, y, z = np.moveaxis(r / np.linalg.norm(r, axis=-1, keepdims=True), -1, 0)
     φ = np.arctan2(x, z)
     columns = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import vesin
@@ -10,17 +11,40 @@ from jaxtyping import Float
 
 from tutorial_utils import structures
 from tutorial_utils.arguments import explain
+from tutorial_utils.graphs import check_edges
 
 
-def _frames(frames: Sequence[Atoms]) -> list[Atoms]:
-    """Return a trajectory, once it is known to be a list of structures of the same atoms."""
+def _frames(frames: Sequence[Atoms], *, ordered: bool = False) -> list[Atoms]:
+    """Return a trajectory, once it is known to be a list of structures of the same atoms.
+
+    Args:
+        frames: what was given.
+        ordered: an atom is followed through the frames, so it has to have the same place in all of them.
+    """
     if isinstance(frames, Atoms) or not len(frames):
         raise ValueError("frames: expected a list of structures, at least one")
     checked = [structures.plain(frame, argument=f"frames[{n}]") for n, frame in enumerate(frames)]
     lengths = {len(frame) for frame in checked}
     if len(lengths) > 1:
         raise ValueError(f"frames: all have to hold the same atoms, got {sorted(lengths)} atoms")
+    for n, frame in enumerate(checked):
+        if ordered and (frame.numbers != checked[0].numbers).any():
+            raise ValueError(f"frames: those of number {n} stand in another order than those of number 0")
     return checked
+
+
+def _check_unwrapped(frames: Sequence[Atoms]) -> None:
+    """Refuse a trajectory that was wrapped into its cell: an atom that leaves comes in on the other side."""
+    for n, (before, after) in enumerate(pairwise(frames), start=1):
+        steps = (after.positions - before.positions) @ np.linalg.pinv(after.cell[:])
+        jumps = np.argwhere((np.abs(steps) > 0.5) & after.pbc)
+        if len(jumps):
+            atom, axis = jumps[0]
+            raise ValueError(
+                f"frames: atom {atom} jumps by {steps[atom, axis]:.2f} of lattice vector {axis} before frame "
+                f"{n}: were positions wrapped into the cell? Unwrap them (LAMMPS dumps xu yu zu), or "
+                "keep more frames"
+            )
 
 
 def rdf(
@@ -39,12 +63,15 @@ def rdf(
     Raises:
         ValueError: for a structure that is not periodic in all directions: it has no mean density.
     """
+    if not cutoff > 0 or bins < 1:
+        raise ValueError(f"cutoff, bins: expected a length above 0 Å and 1 or more, got {cutoff} and {bins}")
     edges = np.linspace(0, cutoff, bins + 1)
     shells = 4 / 3 * np.pi * np.diff(edges**3)  # Å³
     search, total = vesin.NeighborList(cutoff=cutoff, full_list=True), np.zeros(bins)
     for frame in _frames(frames):
         if not frame.pbc.all():
             raise ValueError("frames: a radial distribution needs a structure periodic in all directions")
+        check_edges(frame, cutoff)
         (d,) = search.compute(points=frame.positions, box=frame.cell[:], periodic=True, quantities="d")
         pairs = len(frame) ** 2 / frame.get_volume()
         total += np.histogram(d, edges)[0] / (pairs * shells)
@@ -61,8 +88,13 @@ def msd(frames: Sequence[Atoms]) -> Float[np.ndarray, " lags"]:
 
     Returns:
         Å², for 0, 1, 2, … half as many frames.
+
+    Raises:
+        ValueError: for atoms that stand in another order in some frame, or that jump by more than half a
+            lattice vector from one frame to the next, as wrapped positions do.
     """
-    frames = _frames(frames)
+    frames = _frames(frames, ordered=True)
+    _check_unwrapped(frames)
     x = np.stack([frame.positions for frame in frames])  # (frames, atoms, 3)
     mass = frames[0].get_masses()
     x = x - np.einsum("a,fax->fx", mass / mass.sum(), x)[:, None]
@@ -84,9 +116,14 @@ def vibrational_dos(
         back: choose a spacing of a few fs.
 
     Raises:
-        ValueError: if the frames have no velocities.
+        ValueError: if the frames have no velocities, or are fewer than four.
     """
-    frames = _frames(frames)
+    frames = _frames(frames, ordered=True)
+    if not spacing > 0 or len(frames) < 4:
+        raise ValueError(
+            "frames, spacing: expected four frames or more, a time above 0 ps apart, got "
+            f"{len(frames)} and {spacing}"
+        )
     v = np.stack([frame.get_velocities() for frame in frames])
     if not v.any():
         raise ValueError("frames: all velocities are zero; keep them in the trajectory (vx vy vz)")
@@ -153,6 +190,8 @@ def conservation(
     """
     if np.ptp(time) == 0:
         raise ValueError("time: expected steps at different times, ps")
+    if atoms < 1:
+        raise ValueError(f"atoms: expected how many there are, 1 or more, got {atoms}")
     slope, start = np.polyfit(time, energy, 1)
     rest = np.asarray(energy) - (slope * np.asarray(time) + start)
     return Conservation(drift=slope / atoms, fluctuation=rest.std() / atoms)
@@ -166,8 +205,10 @@ def mean_and_error(values: Sequence[float] | np.ndarray, *, blocks: int = 5) -> 
         blocks: number of blocks; each must be longer than the memory of the series.
 
     Raises:
-        ValueError: if there are fewer values than blocks.
+        ValueError: if there are fewer values than blocks, or fewer blocks than two.
     """
+    if blocks < 2:
+        raise ValueError(f"blocks: expected 2 or more, to compare their means, got {blocks}")
     values = np.array(values, dtype=float)
     if values.ndim != 1 or len(values) < blocks:
         raise ValueError(f"values: expected a series of at least {blocks} blocks, got shape {values.shape}")

@@ -27,7 +27,7 @@ def check_cell(atoms: Atoms) -> None:
         )
 
 
-def write_data(atoms: Atoms, path: Path) -> None:
+def write_data(atoms: Atoms, path: str | Path) -> None:
     """Write the start of a run as a LAMMPS data file: a type for each element and mass, see `kinds`.
 
     ``ase.io.lammpsdata`` gives all atoms of an element one mass.
@@ -49,7 +49,7 @@ def write_data(atoms: Atoms, path: Path) -> None:
     if velocities.any():
         lines += ["", "Velocities", ""]
         lines += [f"{k} {x:.16g} {y:.16g} {z:.16g}" for k, (x, y, z) in enumerate(velocities, start=1)]
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def _box(atoms: Atoms) -> list[str]:

@@ -26,13 +26,13 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
-from ase.io.formats import UnknownFileTypeError
 
 from tutorial_utils import structures
 from tutorial_utils.arguments import explain
 from tutorial_utils.datasets import Dataset
 from tutorial_utils.elements import distinct
 from tutorial_utils.extras import extra
+from tutorial_utils.graphs import SAME_POINT, to_graph
 from tutorial_utils.molecular_dynamics.plugin import cache, compiler, key
 
 with extra("md"):
@@ -79,6 +79,16 @@ def config(
         ValueError: if a file is missing, a frame has no energy or no forces, or an element is not listed.
     """
     elements = distinct(elements)
+    _check_numbers(
+        cutoff=cutoff,
+        features=features,
+        layers=layers,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+    )
+    if l_max < 0:
+        raise ValueError(f"l_max: expected a degree of 0 or more, got {l_max}")
     for name, path in (("train", train), ("valid", valid)):
         _check_frames(name, path, elements)
     model = {
@@ -105,23 +115,46 @@ def config(
     }
 
 
+def _check_numbers(**numbers: float) -> None:
+    """Refuse what would stop a training, or keep it from learning, long after it was asked for."""
+    for name, value in numbers.items():
+        if not 0 < value < np.inf:
+            raise ValueError(f"{name}: expected a finite number above 0, got {value}")
+
+
 def _check_frames(name: str, path: str | Path, elements: Sequence[str]) -> None:
     """Read a file as NequIP will, so that what is missing is said before a training starts."""
     if not Path(path).is_file():
         raise ValueError(f"{name}: there is no file {path}; write frames with write_frames first")
     try:
         frames = ase.io.read(path, index=":")
-    except UnknownFileTypeError as reason:
-        raise ValueError(f"{name}: {path} should be an extended XYZ file, such as train.xyz") from reason
+    except Exception as reason:  # whatever a broken file makes ASE's readers raise
+        raise ValueError(
+            f"{name}: {path} should be an extended XYZ file in UTF-8, without a byte-order mark, and with "
+            f"such a name as train.xyz; ASE cannot read it: {reason}"
+        ) from reason
     if not frames:
         raise ValueError(f"{name}: {path} holds no frames")
     for number, frame in enumerate(frames):
         argument = f"{name}: frame {number} of {path}"
-        structures.plain(frame, argument=argument)
-        structures.energy(frame, argument=argument)
-        structures.physical_forces(frame, argument=argument)
+        _labels(frame, argument)
         if strangers := set(frame.symbols) - set(elements):
             raise ValueError(f"elements: {argument} holds {sorted(strangers)}, got only {list(elements)}")
+        try:
+            to_graph(frame, 10 * SAME_POINT)  # refuses two atoms at one point
+        except ValueError as reason:
+            raise ValueError(f"{argument}: {reason}") from None
+
+
+def _labels(frame: Atoms, argument: str) -> tuple[Atoms, dict[str, Any]]:
+    """Return a frame without constraints, its energy and physical forces, and its stress if that is known."""
+    atoms = structures.plain(frame, argument=argument)
+    known = {
+        "energy": structures.energy(frame, argument=argument),
+        "forces": structures.physical_forces(frame, argument=argument),
+    }
+    stress = getattr(frame.calc, "results", {}).get("stress")
+    return atoms, known if stress is None else {**known, "stress": stress}
 
 
 def _data(train, valid, elements: Sequence[str], cutoff: float, batch_size: int, seed: int) -> dict:
@@ -364,17 +397,18 @@ def labelled(dataset: Dataset) -> list[Atoms]:
 def write_frames(path: str | Path, frames: Sequence[Atoms]) -> Path:
     """Write labelled frames as extended xyz, which NequIP reads; forces are those without constraints.
 
+    A stress (eV/Å³) that a frame's calculator already knows is written too.
+
     Raises:
-        ValueError: for a frame without energy or forces.
+        ValueError: for a frame without energy or forces, or no frame.
     """
     written = []
     for number, frame in enumerate([frames] if isinstance(frames, Atoms) else frames):
-        argument = f"frames[{number}]"
-        atoms = structures.plain(frame, argument=argument)
-        energy = structures.energy(frame, argument=argument)
-        forces = structures.physical_forces(frame, argument=argument)
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, forces=forces)
+        atoms, known = _labels(frame, f"frames[{number}]")
+        atoms.calc = SinglePointCalculator(atoms, **known)
         written.append(atoms)
+    if not written:
+        raise ValueError("frames: expected at least one, got none")
     ase.io.write(path, written, format="extxyz")
     return Path(path)
 

@@ -100,7 +100,15 @@ def stress(model: nn.Module, graph: Data) -> Float[Tensor, "graphs 3 3"]:
     Args:
         model: predicts one energy a graph, eV.
         graph: a graph or a batch of crystals; it is left as it is.
+
+    Raises:
+        ValueError: for a molecule or a slab, which has no volume.
     """
+    graphs.check_graph(graph)
+    if not graph.pbc.all():
+        raise ValueError(
+            "graph: expected crystals, periodic along all axes; a molecule or a slab has no volume"
+        )
     return _derivatives(model, graph)[2] / torch.linalg.det(graph.cell).abs()[:, None, None]
 
 

@@ -87,6 +87,17 @@ class Field:
     charges: Float[np.ndarray, "atoms 3 3"]
     dielectric: Float[np.ndarray, "3 3"]
 
+    def __post_init__(self) -> None:
+        if np.shape(self.charges)[1:] != (3, 3) or np.shape(self.dielectric) != (3, 3):
+            raise ValueError(
+                f"charges, dielectric: expected (atoms, 3, 3) and (3, 3), got {np.shape(self.charges)} and "
+                f"{np.shape(self.dielectric)}; numbers become matrices by Z[:, None, None] * np.eye(3)"
+            )
+        if not np.linalg.eigvalsh(self.dielectric).min() > 0:
+            raise ValueError(
+                "dielectric: expected ε∞, a matrix with positive eigenvalues, 1 or more in a crystal"
+            )
+
     def __repr__(self) -> str:
         mean = [round(float(np.trace(Z)) / 3, 2) for Z in self.charges]
         return f"Field(mean Born charges {mean} e, mean ε∞ {np.trace(self.dielectric) / 3:.2f})"
@@ -201,6 +212,8 @@ def dynamical_matrix(
     q = np.atleast_2d(np.asarray(q, dtype=float))
     if q.shape[-1] != 3:
         raise ValueError(f"q: expected the shape (waves, 3), got {q.shape}")
+    if field is not None and len(field.charges) != n:
+        raise ValueError(f"field: it has charges of {len(field.charges)} atoms, the crystal has {n}")
     places = constants.vectors @ np.linalg.inv(atoms.cell.array)
     phases = np.exp(2j * np.pi * q @ places.T)  # (waves, pairs)
     matrix = np.zeros((len(q), n, n, 3, 3), dtype=complex)

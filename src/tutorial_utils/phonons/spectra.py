@@ -5,6 +5,9 @@ use, and they differ by a quarter: `raw` compares what a model says as it comes 
 its own peak first, as the 2021 tutorial does. Targets have the maximum 1 in both.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from ase import units
 from jaxtyping import Float
@@ -13,6 +16,7 @@ from scipy.special import exprel
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
 GAS_CONSTANT = units._k * units._Nav  # J/(mol K)
+IMAGINARY = 0.01  # share of modes that may lie below zero, as acoustic ones do that are not converged
 KELVIN = units._hplanck * 1e12 / units._k  # temperature of the quantum of 1 THz
 
 Spectra = Float[np.ndarray, "... points"]
@@ -31,18 +35,31 @@ def broaden(values: Float[np.ndarray, "..."], grid: Float[np.ndarray, " points"]
     """
     if not width > 0:
         raise ValueError(f"width: expected a positive frequency, got {width}")
+    if not np.size(values) or np.iscomplexobj(values):
+        raise ValueError(
+            "values: expected real frequencies, at least one; an imaginary one is written as a negative "
+            "number, np.where(values.imag != 0, -values.imag, values.real)"
+        )
     apart = (np.asarray(grid)[:, None] - np.ravel(values)) / width
     return np.exp(-(apart**2) / 2).mean(axis=1) / (width * np.sqrt(2 * np.pi))
 
 
 def normalised(dos: Spectra) -> Spectra:
-    """Divide spectra by their sums."""
-    return dos / dos.sum(axis=-1, keepdims=True)
+    """Divide spectra by their sums; one that is not known, NaN, stays so."""
+    return _over(dos, np.sum)
 
 
 def peaked(dos: Spectra) -> Spectra:
-    """Divide spectra by their maxima."""
-    return dos / dos.max(axis=-1, keepdims=True)
+    """Divide spectra by their maxima; one that is not known, NaN, stays so."""
+    return _over(dos, np.max)
+
+
+def _over(dos: Spectra, size: Callable[..., Any]) -> Spectra:
+    """Divide each spectrum by its size, once this is known to be above zero."""
+    dos = np.asarray(dos, dtype=float)
+    if dos.ndim == 0 or (size(dos, axis=-1) <= 0).any():
+        raise ValueError("dos: expected spectra (..., points) that are not zero, with no negative numbers")
+    return dos / size(dos, axis=-1, keepdims=True)
 
 
 def moment(grid: Float[np.ndarray, " points"], dos: Spectra, order: int) -> Float[np.ndarray, "..."]:
@@ -64,12 +81,23 @@ def heat_capacity(
         grid: frequencies, THz; at 0 a mode is classical.
         dos: density of states there, in any unit.
         temperature: K, positive.
+
+    Raises:
+        ValueError: for more than a hundredth of imaginary modes (at negative frequencies): the crystal is not
+            stable, and has no harmonic heat capacity.
     """
     if not temperature > 0:
         raise ValueError(f"temperature: expected a positive number in K, got {temperature}")
-    x = KELVIN * np.asarray(grid, dtype=float) / temperature
+    grid, shares = np.asarray(grid, dtype=float), normalised(dos)
+    imaginary = float(np.nanmax(shares[..., grid < 0].sum(axis=-1), initial=0))
+    if imaginary > IMAGINARY:
+        raise ValueError(
+            f"dos: {imaginary:.0%} of the modes are imaginary (negative frequencies): the crystal is not "
+            "stable; relax it, or leave these modes out"
+        )
+    x = KELVIN * grid / temperature
     mode = np.exp(-x) / exprel(-x) ** 2  # exprel(-x) = (1 - e⁻ˣ)/x, also at x = 0
-    return 3 * GAS_CONSTANT * (normalised(dos) * mode).sum(axis=-1)
+    return 3 * GAS_CONSTANT * (shares * mode).sum(axis=-1)
 
 
 def errors(predicted: Spectra, target: Spectra, grid: Float[np.ndarray, " points"]) -> dict[str, np.ndarray]:
@@ -109,5 +137,11 @@ def paired(
     first: Float[np.ndarray, " crystals"], second: Float[np.ndarray, " crystals"]
 ) -> tuple[float, float]:
     """Return the mean of first - second and its standard error: two models on the same crystals."""
-    difference = np.asarray(first) - np.asarray(second)
+    first, second = np.asarray(first), np.asarray(second)
+    if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
+        raise ValueError(
+            "first, second: expected two or more numbers each, one a crystal, got the shapes "
+            f"{first.shape} and {second.shape}"
+        )
+    difference = first - second
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))

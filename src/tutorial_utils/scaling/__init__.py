@@ -9,6 +9,7 @@ tensor(True)
 tensor(True)
 """
 
+from tutorial_utils.arguments import explain
 from tutorial_utils.scaling.edge import CGConvolution, SO2Convolution, along, axis_maps, path_maps
 from tutorial_utils.scaling.learnt import Transformer, in_time, split_loss
 from tutorial_utils.scaling.sphere import bracket, grid, pointwise, transforms
@@ -29,3 +30,5 @@ __all__ = [
     "split_loss",
     "transforms",
 ]
+
+explain(globals())

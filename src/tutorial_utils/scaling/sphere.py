@@ -13,10 +13,11 @@ from functools import lru_cache, reduce
 import numpy as np
 import torch
 from e3nn import o3
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from torch import Tensor
 
 from tutorial_utils import groups
+from tutorial_utils.conventions import floating
 
 
 @lru_cache
@@ -59,7 +60,7 @@ def degree_of(c: Float[Tensor, "... lm"]) -> int:
 
 
 def pointwise(
-    *factors: Float[Tensor, "... _"], lmax: int, degree: int | None = None
+    *factors: Real[Tensor, "... _"], lmax: int, degree: int | None = None
 ) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return the coefficients of a product of functions, point by point.
 
@@ -69,6 +70,7 @@ def pointwise(
         degree: of polynomials that the grid integrates exactly; None: as high as this product needs. A lower
             one is faster, and breaks the symmetry.
     """
+    factors = tuple(floating(c) for c in factors)
     highest = [degree_of(c) for c in factors]
     degree = sum(highest) + lmax if degree is None else degree
     on_grid = [c @ transforms(l, degree)[0].to(c) for c, l in zip(factors, highest, strict=True)]
@@ -86,7 +88,7 @@ def turning(lmax: int) -> Float[Tensor, "3 {(lmax+1)**2} {(lmax+1)**2}"]:
 
 
 def bracket(
-    a: Float[Tensor, "... n"], b: Float[Tensor, "... m"], *, lmax: int
+    a: Real[Tensor, "... n"], b: Real[Tensor, "... m"], *, lmax: int
 ) -> Float[Tensor, "... {(lmax+1)**2}"]:
     """Return the coefficients of r̂ · (∇A × ∇B), up to degree lmax.
 
@@ -98,6 +100,7 @@ def bracket(
         b: coefficients of B.
         lmax: up to which degree to return.
     """
+    a, b = floating(a), floating(b)
     la, lb = degree_of(a), degree_of(b)
     degree = la + lb + lmax + 1  # r̂ is one more factor
     points, _ = grid(degree)

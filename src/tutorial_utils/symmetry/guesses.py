@@ -4,7 +4,7 @@ A guess is a sentence and the output that it leads to expect after the transform
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -14,6 +14,16 @@ from torch import Tensor
 
 from tutorial_utils.conventions import VOIGT
 from tutorial_utils.symmetry.trials import Trial, blocks, matrix_of
+
+# Six components of a symmetric matrix, in the orders that programs write them.
+SIX = {
+    "xx, yy, zz, yz, xz, xy (Voigt)": VOIGT,
+    "xx, yy, zz, xy, xz, yz (LAMMPS)": ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)),
+    "xx, yy, zz, xy, yz, zx (VASP)": ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2)),
+    "xx, xy, xz, yy, yz, zz (rows of the upper triangle)": ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)),
+    "xx, xy, yy, xz, yz, zz (rows of the lower triangle)": ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)),
+}
+FACTORS = {1.0: "", 2.0: ", off the diagonal doubled as in a strain", 2.0**0.5: ", off the diagonal times √2"}
 
 Guess = tuple[str, Callable[[Trial], Tensor]]
 
@@ -131,23 +141,26 @@ def _other_layouts(irreps: o3.Irreps) -> Iterator[Guess]:
             lambda t: t.before @ torch.as_tensor(np.kron(t.g, t.g)).to(t.before).T,
         )
     if irreps.dim == 6:
-        yield (
-            "the output turns as the six components xx, yy, zz, yz, xz, xy of a stress in Voigt's notation: "
-            "take all nine (in ASE voigt=False), and change basis with "
-            'e3nn.io.CartesianTensor("ij=ji").from_cartesian.',
-            _voigt,
-        )
+        for (shown, places), (factor, remark) in itertools.product(SIX.items(), FACTORS.items()):
+            yield (
+                f"the output turns as the six components {shown} of a symmetric matrix{remark}: "
+                "take all nine (in ASE voigt=False), and change basis with "
+                'e3nn.io.CartesianTensor("ij=ji").from_cartesian.',
+                partial(_six, places, factor),
+            )
 
 
 def _turned(irreps: o3.Irreps, t: Trial) -> Tensor:
     return t.before @ matrix_of(irreps, t.g).to(t.before).T
 
 
-def _voigt(t: Trial) -> Tensor:
-    i, j = (list(axes) for axes in zip(*VOIGT, strict=True))
-    R, stress = torch.as_tensor(t.g).to(t.before), t.before.new_zeros(*t.before.shape[:-1], 3, 3)
-    stress[..., i, j] = stress[..., j, i] = t.before
-    return (R @ stress @ R.T)[..., i, j]
+def _six(places: Sequence[tuple[int, int]], factor: float, t: Trial) -> Tensor:
+    """Turn a symmetric matrix of which six components are given, those off the diagonal times a factor."""
+    i, j = (list(axes) for axes in zip(*places, strict=True))
+    R, matrix = torch.as_tensor(t.g).to(t.before), t.before.new_zeros(*t.before.shape[:-1], 3, 3)
+    weights = torch.tensor([1.0 if a == b else factor for a, b in places]).to(t.before)
+    matrix[..., i, j] = matrix[..., j, i] = t.before / weights
+    return (R @ matrix @ R.T)[..., i, j] * weights
 
 
 def _replacing(

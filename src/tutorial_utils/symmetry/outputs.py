@@ -1,19 +1,21 @@
 """What is tested: any function of a structure or a tensor, and what it returns, laid out as irreps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from numbers import Number
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
 from e3nn import o3
 from jaxtyping import Inexact
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from tutorial_utils import graphs
+from tutorial_utils.conventions import default_dtype
 from tutorial_utils.symmetry import transformations
 
 
@@ -37,14 +39,23 @@ def of_calculator(
         quantity: what to ask it for.
 
     Raises:
-        ValueError: for another quantity.
+        ValueError: for another quantity, or where the calculator does not have it.
     """
+    if isinstance(calculator, type) or not hasattr(calculator, "get_property"):
+        name = getattr(calculator, "__name__", calculator)
+        raise ValueError(f"calculator: expected one that is made, such as EMT(), got {name!r}")
     if quantity not in ("energy", "forces", "stress"):
         raise ValueError(f'quantity: expected "energy", "forces" or "stress", got {quantity!r}')
 
     def f(atoms: Atoms) -> Tensor:
         atoms = atoms.copy()
         atoms.calc = calculator
+        try:
+            return ask(atoms)
+        except PropertyNotImplementedError:
+            raise ValueError(f"quantity: this calculator has no {quantity} for {atoms.symbols}") from None
+
+    def ask(atoms: Atoms) -> Tensor:
         if quantity == "energy":
             return torch.tensor(float(atoms.get_potential_energy(apply_constraint=False)), dtype=torch.double)
         if quantity == "forces":
@@ -57,7 +68,7 @@ def of_calculator(
 
 
 def for_input(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
-    """Make a model of graphs take atoms too, where it knows its ``cutoff``."""
+    """Make a model of graphs take atoms too, where it knows its ``cutoff``; graphs are in its dtype."""
     if not isinstance(x, Atoms):
         return f
     try:
@@ -71,7 +82,14 @@ def for_input(f: Callable[[Any], Any], x: Any) -> Callable[[Any], Any]:
                 "f: it takes a graph, not ase.Atoms; give lambda atoms: f(graphs.to_graph(atoms, cutoff)), "
                 f"with its cutoff in Å ({error})"
             ) from None
-        return lambda atoms: f(graphs.to_graph(atoms, cutoff))
+        weight = next(f.parameters(), None) if isinstance(f, nn.Module) else None
+
+        def of_atoms(atoms: Atoms) -> Any:
+            with default_dtype(torch.get_default_dtype() if weight is None else weight.dtype):
+                graph = graphs.to_graph(atoms, cutoff)
+            return f(graph)
+
+        return of_atoms
     return f
 
 
@@ -93,12 +111,34 @@ def evaluate(f: Callable[[Any], Any], x: Any, *, irreps: o3.Irreps, per: str) ->
         y = y[..., None] if irreps.dim == 1 and shape[-1:] != (1,) else y
         fits, expected = y.shape[-1:] == (irreps.dim,), f"(..., {irreps.dim})"
     if not fits:
-        raise ValueError(f"f: its output has the shape {shape}, expected {expected} for {irreps} per {per}")
+        raise ValueError(
+            f"f: its output has the shape {shape}, expected {expected} for {irreps} per {per}"
+            + _cure(shape, x, irreps.dim)
+        )
     return y
 
 
+def _cure(shape: tuple[int, ...], x: Any, dim: int) -> str:
+    """Say what an output of another shape may be."""
+    if not isinstance(x, Atoms | Data):
+        return ""
+    atoms = len(transformations.positions_of(x))
+    if shape in ((atoms, dim), (atoms,) * (dim == 1)):
+        return '; one row an atom is per="atom"'
+    if shape == (1, atoms, dim):
+        return "; the first axis is that of a batch? Give lambda x: f(x)[0]"
+    if shape == (dim, atoms):
+        return "; rows are atoms: give lambda x: f(x).T"
+    if shape == (3, 3) and dim == 6:
+        return '; a symmetric matrix becomes irreps by e3nn.io.CartesianTensor("ij=ji").from_cartesian'
+    return ""
+
+
 def as_tensor(y: Any) -> Tensor:
-    """Turn an output into a floating-point tensor, in the precision it has: a Python float is float64."""
+    """Turn an output into a floating-point tensor, in the precision it has: a Python float is float64.
+
+    A copy, since a model may write all its answers into one and the same array.
+    """
     if not isinstance(y, Tensor):
         _refuse_collection(y)
         try:
@@ -108,7 +148,7 @@ def as_tensor(y: Any) -> Tensor:
             raise ValueError(
                 f"f: expected it to return numbers (a tensor, an array), got a {type(y).__name__}"
             ) from None
-    y = y.detach()
+    y = y.detach().clone()
     return y if y.is_floating_point() or y.is_complex() else y.to(torch.get_default_dtype())
 
 
@@ -125,6 +165,10 @@ def _refuse_collection(y: Any) -> None:
         shown = ", ".join(f"{key!r}{_shape(y[key])}" for key in keys)
         cure = f"lambda x: f(x)[{keys[0]!r}]" if keys else "one that returns something"
         raise ValueError(f"f: it returned a {type(y).__name__} with the keys {shown}; give {cure}")
+    if is_dataclass(y):
+        names = [field.name for field in fields(y)]
+        shown = ", ".join(f"{name!r}{_shape(getattr(y, name))}" for name in names)
+        raise ValueError(f"f: it returned a {type(y).__name__} of {shown}; give lambda x: f(x).{names[0]}")
     if isinstance(y, Sequence) and not isinstance(y, str) and not _alike(y):
         shown = ", ".join(f"{type(part).__name__}{_shape(part)}" for part in y)
         raise ValueError(f"f: it returned a {type(y).__name__} of {shown}; give lambda x: f(x)[0]")

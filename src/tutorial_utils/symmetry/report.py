@@ -3,9 +3,11 @@
 A law is f(g x) = g f(x): what is done to the input must be seen in the output.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -24,8 +26,17 @@ from tutorial_utils.symmetry.trials import Scale, Trial, blocks
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 1e-1}
 # Failures that miss by no less than this share of the worst are as bad; the first of them is named.
 AS_BAD = 0.01
+# So many times all inputs are tried again, where a law fails: chance may strike seldom.
+AGAIN = 3
 # So many times the last digit counts as round-off; an output of no more than so many is nothing else.
 ROUND_OFF, NOTHING_ELSE = 10, 1000
+
+# Said with an exception of the function under test.
+_CALLED = (
+    "f was called with a copy of x alone, a {}, without calculator and constraints. For other arguments "
+    "give a lambda, such as lambda atoms: model(torch.tensor(atoms.numbers), "
+    "torch.tensor(atoms.positions)); for a calculator symmetry.of_calculator"
+)
 
 
 @dataclass(frozen=True)
@@ -129,16 +140,19 @@ def equivariance_report(
         ValueError: where arguments do not fit each other, or the output does not fit ``irreps_out``.
     """
     irreps = o3.Irreps(irreps_out).remove_zero_multiplicities()
+    _check_kinds(x, laws, tolerance)
     _check(x, irreps, irreps_in, per=per, size=size, group=group, trials=trials)
     chosen = _chosen(laws, x, irreps_in, irreps, per=per, size=size, group=group)
     rng = np.random.default_rng(seed)
     inputs = [x] + [_deformed(x, chosen, rng) for _ in range(trials - 1)]
-    evaluate = partial(outputs.evaluate, outputs.for_input(f, x), irreps=irreps, per=per)
-    pairs = [(each, evaluate(each)) for each in inputs]
+    with _noted(_CALLED.format(type(x).__name__)):
+        evaluate = partial(outputs.evaluate, outputs.for_input(f, x), irreps=irreps, per=per)
+        pairs = [(each, evaluate(each)) for each in inputs]
     records = {law.name: [_try(law, evaluate, *pair, rng) for pair in pairs] for law in chosen}
     dtype = _precision(x, [y for _, y in pairs])
     tolerance = TOLERANCE[dtype] if tolerance is None else tolerance
-    seen = _Seen(irreps, pairs, records, _noise(evaluate, pairs, dtype, rng), torch.finfo(dtype).eps)
+    last = torch.finfo(dtype)
+    seen = _Seen(irreps, pairs, records, _noise(evaluate, pairs, dtype, rng), last.eps, last.eps * last.tiny)
     scales = {ir: seen.scale(o3.Irrep(ir)) for ir in dict.fromkeys(str(ir) for _, ir in irreps)}
     errors = {(law, ir): seen.error(law, ir, scales[ir]) for law in records for ir in scales}
     passing = [ir for ir in scales if all(e <= tolerance for (_, i), e in errors.items() if i == ir)]
@@ -146,17 +160,39 @@ def equivariance_report(
     report = Report(errors, tolerance, tuple(reasons), " ".join(reasons.values()))
     if report.first_failure is None:
         return report
-    again = torch.nan_to_num(evaluate(x)) - torch.nan_to_num(pairs[0][1])
-    if any(not s.error(_largest([again], irreps, ir)) <= tolerance for ir, s in scales.items()):
+    again = (torch.nan_to_num(evaluate(each)) - torch.nan_to_num(y) for each, y in AGAIN * pairs)
+    if any(not s.error(_largest([y], irreps, ir)) <= tolerance for y in again for ir, s in scales.items()):
         return replace(
             report,
             suspect="the same input gives another output each time: dropout (call model.eval()), or weights "
             "that are drawn anew in each call?",
         )
     law, ir = report.first_failure
-    return replace(
-        report, suspect=suspect(law, o3.Irrep(ir), irreps, records[law], size=size, scale=scales[ir])
+    sentence = suspect(law, o3.Irrep(ir), irreps, records[law], size=size, scale=scales[ir])
+    return replace(report, suspect=sentence + (_unturned(x) if law in ("rotation", "parity") else ""))
+
+
+def _unturned(x: Any) -> str:
+    """Name vectors that a structure carries along, and that stay as they are when it turns."""
+    if not isinstance(x, Atoms):
+        return ""
+    found = [name for name, rows in x.arrays.items() if name != "positions" and rows.shape[1:] == (3,)]
+    if not found:
+        return ""
+    return (
+        f" Or does f use {' and '.join(found)}, vectors that the atoms carry? They were not turned: a law "
+        "of your own has to do it, see symmetry.Law."
     )
+
+
+@contextmanager
+def _noted(note: str) -> Iterator[None]:
+    """Say, with an exception of the function under test, what it was doing."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"equivariance_report: {note}")
+        raise
 
 
 def _check(
@@ -193,6 +229,30 @@ def _check(
         raise ValueError(
             f"x: expected (..., {o3.Irreps(irreps_in).dim}) for {irreps_in}, got {tuple(x.shape)}"
         )
+
+
+def _check_kinds(x: Any, laws: Sequence[Law | str] | None, tolerance: float | None) -> None:
+    """Refuse inputs that no law of `LAWS` knows, unless other laws are given; and texts, and no tolerance."""
+    if not isinstance(x, Atoms | Data | Tensor) and laws is None:
+        got = f"a {type(x).__name__}{_reading(x)}"
+        raise ValueError(f"x: expected an ase.Atoms, a graph or a tensor, got {got}")
+    if isinstance(x, Tensor) and not (x.is_floating_point() or x.is_complex()) and laws is None:
+        raise ValueError(f"x: expected a tensor of a floating dtype, got {x.dtype}; give x.double()")
+    if isinstance(laws, str):
+        raise ValueError(f"laws: expected a list of names, such as [{laws!r}], got a text")
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance: expected a relative error, 0 or more, got {tolerance}")
+
+
+def _reading(x: Any) -> str:
+    """Say how to come from something else to an input."""
+    if isinstance(x, str | Path):
+        return "; ase.io.read(path) reads a file"
+    if isinstance(x, np.ndarray):
+        return "; torch.as_tensor(x) makes one"
+    if isinstance(x, list | tuple):
+        return "; one structure at a time"
+    return "; the function comes first, then its input" if callable(x) else ""
 
 
 def _chosen(
@@ -236,7 +296,9 @@ def _deformed(x: Any, laws: Sequence[Law], rng: np.random.Generator) -> Any:
 def _try(law: Law, evaluate: Callable[[Any], Tensor], x: Any, y: Tensor, rng: np.random.Generator) -> Trial:
     """Transform the input, and compare."""
     g = law.sample(rng, x)
-    return Trial(g, y, evaluate(law.act_in(g, x)), law.act_out(g, y), law.act_out)
+    with _noted(f"the law {law.name}, with {g!r}; on the input as it was given, f works"):
+        after = evaluate(law.act_in(g, x))
+    return Trial(g, y, after, law.act_out(g, y), law.act_out)
 
 
 def _noise(
@@ -279,6 +341,7 @@ class _Seen:
     records: Mapping[str, Sequence[Trial]]
     noise: Sequence[Tensor]
     eps: float
+    tiny: float
 
     def error(self, law: str, ir: str, scale: Scale) -> float:
         """Largest error of one law."""
@@ -292,7 +355,7 @@ class _Seen:
         if size == 0 or (size <= NOTHING_ELSE * noise and size < self.eps**0.5):
             return Scale(0.0, np.inf)
         # A function that jumps changes by much more than round-off: this must not hide its faults.
-        floor = ROUND_OFF * (self.eps * size + min(noise, self.eps ** (1 / 3) * size))
+        floor = ROUND_OFF * (self.eps * size + min(noise, self.eps ** (1 / 3) * size) + self.tiny)
         spread = self.spread(ir)
         return Scale(size if ir.l else spread if spread > floor else 0.0, floor)
 
@@ -309,5 +372,11 @@ class _Seen:
                 "zero, or every such input is too symmetric (a planar molecule has no 0o)."
             )
         if self.spread(ir) <= scale.floor:
+            first, *others = (blocks(y, self.irreps, o3.Irrep(ir)) for _, y in self.pairs)
+            if self.eps > torch.finfo(torch.double).eps and not all(torch.equal(first, y) for y in others):
+                return (
+                    f"the {ir} output changes by no more than its own round-off between the inputs tried: "
+                    "does the geometry enter? Call the model in double precision to see."
+                )
             return f"the {ir} output is the same for every input tried: the geometry does not enter."
         return ""

@@ -6,6 +6,7 @@ from itertools import permutations
 import numpy as np
 from ase import Atoms
 from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
 
 from tutorial_utils.groups.alike import kinds
 from tutorial_utils.groups.checks import symmetrised
@@ -65,6 +66,13 @@ def _frame(atoms: Atoms, tolerance: float) -> tuple[Float[np.ndarray, "atoms 3"]
             "atoms: expected a molecule, got a periodic structure; for those take groups.operations"
         )
     r = atoms.positions - atoms.positions.mean(axis=0)
+    pairs = cKDTree(r).query_pairs(tolerance)
+    if pairs:
+        i, j = sorted(pairs)[0]
+        raise ValueError(
+            f"atoms: {atoms.symbols[i]} {i} and {atoms.symbols[j]} {j} are closer than "
+            f"tolerance={tolerance:g} Å; remove one of them, or give a smaller tolerance"
+        )
     size = np.linalg.norm(np.cross(r[:, None], r), axis=-1)
     a, b = np.unravel_index(size.argmax(), size.shape)
     if size[a, b] < tolerance:

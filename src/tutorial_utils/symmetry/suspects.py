@@ -13,7 +13,7 @@ import torch
 from e3nn import o3
 
 from tutorial_utils.symmetry.guesses import guesses
-from tutorial_utils.symmetry.trials import Scale, Trial, blocks, miss
+from tutorial_utils.symmetry.trials import Scale, Trial, blocks, matrix_of, miss
 
 # An alternative explains the output when it misses by less than this, relative to the output.
 FITS = 1e-3
@@ -54,7 +54,8 @@ def suspect(
     if law == "rotation" and error < SINGLE_PRECISION:
         return (
             f"the {ir} output misses by no more than single precision: was the model built before "
-            "torch.set_default_dtype(torch.float64)? Its constants keep the dtype they were built with. "
+            "torch.set_default_dtype(torch.float64)? Its constants keep the dtype they were built with. Or "
+            "were positions rounded to float32 on the way, as by a graph in torch's default dtype? "
             "Or is a step approximate, such as an activation on a grid of points?"
         )
     for sentence, guess in guesses(law, ir, irreps, size=size):
@@ -79,7 +80,7 @@ def _nothing_fits(
             "step, such as an activation on a grid of points, or a cutoff that is not smooth?"
         )
     if law == "rotation" and ir.l > 0:
-        return _broken_components(ir, irreps, trials)
+        return _in_some_basis(ir, irreps, trials) or _broken_components(ir, irreps, trials)
     if law == "translation" and _images_only(trials, missed):
         return (
             f"the {ir} output changes when an atom moves to its own periodic image: is the cell shift "
@@ -99,10 +100,37 @@ def _nothing_fits(
     }.get(law, f"the {ir} output breaks the law {law} by {error:.1e} of its size.")
 
 
+def _in_some_basis(ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial]) -> str:
+    """Look for a basis in which the output turns as it should: C with C after = D C before in all trials.
+
+    Nothing is said where the trials are too few to settle the entries of C, or its inverse is far from exact.
+    """
+    rows = []
+    for t in trials:
+        D = matrix_of(o3.Irreps(str(ir)), t.g).to(t.before)
+        before, after = (blocks(y, irreps, ir).reshape(-1, ir.dim) for y in (t.before, t.after))
+        each = torch.einsum("ij,nk->nijk", torch.eye(ir.dim).to(D), after)
+        each = each - torch.einsum("ij,nk->nijk", D, before)
+        rows.append(each.reshape(-1, ir.dim**2))
+    equations = torch.cat(rows)
+    if equations.is_complex() or len(equations) < ir.dim**2 or not equations.isfinite().all():
+        return ""
+    _, sizes, vectors = torch.linalg.svd(equations.double(), full_matrices=False)
+    C = vectors[-1].reshape(ir.dim, ir.dim)
+    C = C / C.abs().max() * (1 if C.trace() >= 0 else -1)
+    if sizes[-1] > FITS * sizes[-2] or torch.linalg.cond(C) > 100:
+        return ""
+    shown = [[round(x, 2) + 0.0 for x in row] for row in C.tolist()]
+    return (
+        f"the {ir} output turns as it should in another basis, fixed in the model: other signs, another "
+        f"order or normalisation of its components? y @ C.T has e3nn's up to a factor, C = {shown}."
+    )
+
+
 def _broken_components(ir: o3.Irrep, irreps: o3.Irreps, trials: Sequence[Trial]) -> str:
     before = torch.stack([blocks(t.before, irreps, ir) for t in trials])
     after = torch.stack([blocks(t.after, irreps, ir) for t in trials])
-    if min(before.min(), after.min()) >= 0:
+    if not before.is_complex() and min(before.min(), after.min()) >= 0:
         return f"no component of the {ir} output is ever negative: ReLU on components? Use a gate instead."
     change = (before.norm(dim=-1) - after.norm(dim=-1)).abs().max() / before.norm(dim=-1).max()
     if change > FITS:

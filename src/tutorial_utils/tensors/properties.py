@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from tutorial_utils.conventions import VOIGT, default_dtype
+from tutorial_utils.conventions import VOIGT, default_dtype, floating
 from tutorial_utils.groups.checks import TOLERANCE, checked, orthogonal
 
 if TYPE_CHECKING:  # only irreps need them, and they take seconds
@@ -82,6 +82,7 @@ PIEZOELECTRIC = Property("piezoelectric", "e", "ijk=ikj")
 ELASTIC = Property("elastic", "C", "ijkl=jikl=klij")
 PROPERTIES = (DIELECTRIC, GYRATION, PIEZOELECTRIC, ELASTIC)
 
+ASYMMETRY = 0.2  # of the largest entry; more is no noise
 _VOIGT_SHAPES = MappingProxyType({2: (6,), 3: (3, 6), 4: (6, 6)})
 _SHEAR = MappingProxyType({"stress": 1.0, "strain": 2.0, "kelvin": 2.0**0.5})
 
@@ -275,6 +276,8 @@ def to_irreps(kind: Property, tensor: "Tensor") -> "Tensor":
     if not isinstance(tensor, Tensor):
         raise ValueError(f"tensor: expected a torch.Tensor, got {type(tensor).__name__}; torch.as_tensor(T)")
     _check_indices(kind, tuple(tensor.shape))
+    tensor = floating(tensor)
+    _check_symmetric(kind, tensor.detach().cpu().numpy())
     Q = _reduced(kind)[1].to(tensor)
     return tensor.flatten(tensor.ndim - kind.rank) @ Q.T
 
@@ -288,6 +291,7 @@ def from_irreps(kind: Property, coefficients: "Tensor") -> "Tensor":
             f"coefficients: expected a torch.Tensor (..., {kind.dim}) for {kind.irreps}, got "
             f"{type(coefficients).__name__} of shape {tuple(np.shape(coefficients))}"
         )
+    coefficients = floating(coefficients)
     Q = _reduced(kind)[1].to(coefficients)
     return (coefficients @ Q).unflatten(-1, (3,) * kind.rank)
 
@@ -306,10 +310,12 @@ def to_voigt(
         convention: "stress", "strain" or "kelvin", see the head of this module.
 
     Raises:
-        ValueError: for an unknown convention.
+        ValueError: for an unknown convention, or a tensor that is far from symmetric in its pairs.
     """
     factor, (i, j) = _factors(convention), np.transpose(VOIGT)
-    table = _indices(kind, tensor)[..., i, j] * factor
+    tensor = _indices(kind, tensor)
+    _check_symmetric(kind, tensor)
+    table = tensor[..., i, j] * factor
     return table[..., i, j, :] * factor[:, None] if kind.rank == 4 else table
 
 
@@ -357,6 +363,24 @@ def _check_indices(kind: Property, shape: tuple[int, ...]) -> None:
     )
 
 
+def _check_symmetric(kind: Property, tensor: np.ndarray) -> None:
+    """Refuse a tensor whose indices do not exchange as its property's do: part of it would be lost.
+
+    The small asymmetry of a measured or predicted one is let through, as in `from_voigt`.
+    """
+    batch = tensor.ndim - kind.rank
+    for order in index_symmetries(kind.formula)[1:]:
+        turned = tensor.transpose(*range(batch), *(batch + n for n in order))
+        gap = np.abs(tensor - turned).max(initial=0)
+        if gap > ASYMMETRY * np.abs(tensor).max(initial=0):
+            letters = kind.formula[: kind.rank]
+            other = "".join(letters[n] for n in order)
+            raise ValueError(
+                f"tensor: {kind.name} ones obey T_{letters} = T_{other}, but here these differ by {gap:.2g}; "
+                "do its indices stand in another order? If the asymmetry means nothing, take the mean of both"
+            )
+
+
 def _indices(kind: Property, tensor: Float[np.ndarray, "*batch_and_indices"]) -> np.ndarray:
     """Return a tensor as an array of numbers with the indices of the property."""
     array = _numbers(tensor, "tensor")
@@ -369,6 +393,8 @@ def _table(kind: Property, table: Float[np.ndarray, "..."]) -> np.ndarray:
     array, shape = _numbers(table, "table"), _VOIGT_SHAPES.get(_known(kind).rank, ())
     if array.shape[-len(shape) :] != shape:
         raise ValueError(f"table: expected (..., {', '.join(map(str, shape))}), got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError("table: expected finite numbers, got NaN or infinity")
     if kind.rank == 4 and not _nearly_symmetric(array):
         raise ValueError(
             "table: expected a symmetric one, table[i, j] = table[j, i], but they differ by more than a "
@@ -380,7 +406,7 @@ def _table(kind: Property, table: Float[np.ndarray, "..."]) -> np.ndarray:
 def _nearly_symmetric(table: Float[np.ndarray, "*batch n n"]) -> bool:
     gap = np.abs(table - np.swapaxes(table, -1, -2)).max(initial=0)
     one_sided = not (np.tril(table, -1).any() and np.triu(table, 1).any()) and gap > 0
-    return bool(not one_sided and gap <= 0.2 * np.abs(table).max(initial=0))
+    return bool(not one_sided and gap <= ASYMMETRY * np.abs(table).max(initial=0))
 
 
 def _numbers(values: object, name: str) -> np.ndarray:
