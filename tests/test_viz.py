@@ -311,7 +311,38 @@ def test_a_figure_on_a_page_cannot_end_its_own_script():
     page = figure_html(figure)
     assert page.count("</script>") == 1
     data = re.search(r'<script type="application/json">(.*)</script>', page, re.S)[1]
-    assert json.loads(data) == figure
+    found = json.loads(data)
+    assert found.pop("data") == figure["data"]
+    assert found["layout"]["meta"] == figure["layout"]["meta"]
+
+
+def test_a_stored_figure_gets_the_look_of_today():
+    page = figure_html({"data": [], "layout": {"meta": {"alt": ALT}, "template": {"layout": {"height": 9}}}})
+    data = json.loads(re.search(r'<script type="application/json">(.*)</script>', page, re.S)[1])
+    assert data["layout"]["template"] == json.loads(json.dumps(viz.TEMPLATE.to_plotly_json()))
+    assert f"height:{viz.TEMPLATE.layout.height}px" in page
+
+
+def luminance(color):
+    parts = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(parts > 0.04045, ((parts + 0.055) / 1.055) ** 2.4, parts / 12.92) @ [
+        0.2126,
+        0.7152,
+        0.0722,
+    ]
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
+def test_what_a_figure_does_not_colour_is_seen_on_light_and_dark_pages(page):
+    """Lines of reference, arrows and error bars; 3 is what WCAG asks of graphics."""
+    look = viz.TEMPLATE
+    for color in (
+        look.layout.shapedefaults.line.color,
+        look.layout.annotationdefaults.arrowcolor,
+        look.data.bar[0].error_y.color,
+    ):
+        low, high = sorted((luminance(color), luminance(page)))
+        assert (high + 0.05) / (low + 0.05) > 3
 
 
 def test_the_versions_of_3dmol_agree():

@@ -24,11 +24,12 @@ COLORS = {
     "equivariant": OKABE_ITO["blue"],
 }
 WIDTH, HEIGHT, MOLECULE, ANGSTROM, DIPOLE = 860, 380, (200, 190), 62, 190  # SVG units; for 1 Å and 1 e·Å
+EDGE = 50  # the molecule leaves room to its left
 LEFT, RIGHT, TOP, BOTTOM = 470, 700, 60, 310  # the frame of the curves
 
 # White lies behind it: on a dark page, too, the curves keep their contrast.
 STYLE = """
-text { font: 16px sans-serif; fill: #222 } .title { font-weight: bold }
+text { font: 21px sans-serif; fill: #222 } .title { font-weight: bold }
 .axis { stroke: #555; stroke-width: 1.5 } .paper { fill: #fff }
 """
 
@@ -157,9 +158,9 @@ def picture(models: dict, batch, atoms) -> str:
         arrow(np.array(arrows[name]), COLORS[name], 7, f"head{n}") for n, name in enumerate(models)
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{EDGE} 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{label}"><title>{label}</title><style>{STYLE}</style>'
-        f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" rx="12"/>'
+        f'<rect class="paper" x="{EDGE}" width="{WIDTH}" height="{HEIGHT}" rx="12"/>'
         f"{molecule(atoms)}{moving}{curves(errors)}</svg>\n"
     )
 

@@ -31,6 +31,7 @@
     place.solid = figure.data.some(function (trace) { return SOLIDS.includes(trace.type); });
     if (coarse && !place.solid) figure.layout.dragmode = false; // a finger scrolls the page
     if (coarse && place.solid) tapToTurn(place);
+    if (place.clientWidth < 500) slim(place, figure);
     // notebooks stored by an older version
     figure.data.forEach(function (trace) { if (trace.type === "scattergl") trace.type = "scatter"; });
     return load("plotly.min.js").then(function () {
@@ -43,6 +44,31 @@
       place.dataset.drawn = "yes";
       if (!place.near) free(place);
     });
+  }
+
+  // A phone has no room beside a picture: a scale lies below its map, and a solid has no margins.
+  function slim(place, figure) {
+    figure.data.forEach(function (trace) {
+      if (trace.type !== "heatmap" || trace.showscale === false) return;
+      if (trace.colorbar && trace.colorbar.title) nameScale(place, trace.colorbar.title.text);
+      trace.colorbar = {
+        orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0.5, len: 1, thickness: 14
+      };
+    });
+    figure.frames.forEach(function (frame) {
+      frame.data.forEach(function (trace) { delete trace.colorbar; });
+    });
+    if (figure.data.every(function (trace) { return SOLIDS.includes(trace.type); })) {
+      figure.layout.margin = Object.assign({}, figure.layout.margin, {l: 0, r: 0});
+    }
+  }
+
+  function nameScale(place, name) { // plotly would set it on the scale itself
+    if (place.parentNode.querySelector(".course-scale")) return;
+    const line = document.createElement("p");
+    line.className = "course-scale";
+    line.innerHTML = name;
+    place.nextElementSibling.after(line);
   }
 
   function scenes(place) {

@@ -16,6 +16,8 @@ from bs4 import BeautifulSoup, Comment
 from docutils import nodes
 from sphinx import addnodes
 
+from tutorial_utils.viz.theme import TEMPLATE
+
 PLOTLY_MIME = "application/vnd.plotly.v1+json"
 
 
@@ -51,11 +53,12 @@ def figure_html(figure: dict[str, Any]) -> str:
         A named image for screen readers, its height reserved, the data beside it, and the browser's own
         slider in the place of plotly's.
     """
-    layout = dict(figure.get("layout", {}))
+    # one look for all, also for figures that were stored before it changed
+    layout = {**figure.get("layout", {}), "template": TEMPLATE.to_plotly_json()}
     alt = layout.get("meta", {}).get("alt", "Figure")
     sliders = layout.pop("sliders", [])
     layout.pop("updatemenus", None)
-    height = layout.get("height") or layout.get("template", {}).get("layout", {}).get("height", 400)
+    height = layout.get("height") or TEMPLATE.layout.height
     if sliders:  # without the room that `slider` made below the axes
         height -= max(0, layout.get("margin", {}).get("b", 50) - 50)
         layout["margin"] = {**layout.get("margin", {}), "b": 50}

@@ -106,3 +106,15 @@ def test_results_of_a_search_show_words_instead_of_formulas(browser: Browser, be
     text = " ".join(found.all_text_contents())
     assert "matrix" in text and "\\(" not in text and "$" not in text
     clean(visit)
+
+
+def test_a_scale_leaves_a_phone_the_map(browser: Browser, address: str):
+    """It lies below the map, and its name below the scale."""
+    visit = open_page(browser, address, "notebooks/03_e3nn.html", width=380)
+    unfold(visit.page)
+    figure = visit.page.locator(".course-plotly").first
+    figure.scroll_into_view_if_needed()
+    expect(figure).to_have_attribute("data-drawn", "yes", timeout=120_000)
+    assert figure.evaluate("f => f._fullLayout._size.w / f.clientWidth") > 0.6
+    expect(figure.locator("xpath=..").locator(".course-scale")).to_have_text("weight")
+    clean(visit)

@@ -37,6 +37,7 @@ _TITLE = {
 def _flat_axis() -> dict:
     return {
         "automargin": True,
+        "constrain": "domain",  # two axes of one scale: a smaller picture, not empty room
         "exponentformat": "power",
         "gridcolor": _FAINT,
         "linecolor": _INK,
@@ -71,13 +72,17 @@ def _template() -> go.layout.Template:
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "paper_bgcolor": _CLEAR,
         "plot_bgcolor": _CLEAR,
+        # plotly's own are nearly black, which a dark page swallows
+        "shapedefaults": {"line": {"color": _INK}},
+        "annotationdefaults": {"arrowcolor": _INK},
         "title": {**_TITLE, "font": {"size": 17}},
         "xaxis": _flat_axis(),
         "yaxis": _flat_axis(),
         "scene": {"xaxis": _solid_axis(), "yaxis": _solid_axis(), "zaxis": _solid_axis()},
     }
     lines = [go.Scatter(line={"width": 2.5}, marker={"size": 8})]
-    return go.layout.Template(layout=layout, data={"scatter": lines})
+    bars = [go.Bar(error_x={"color": _INK}, error_y={"color": _INK})]
+    return go.layout.Template(layout=layout, data={"scatter": lines, "bar": bars})
 
 
 TEMPLATE = _template()
