@@ -83,55 +83,8 @@ def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
     return abs(a @ b) > (1 - 1e-10) * np.linalg.norm(a) * np.linalg.norm(b)
 
 
-Irreps = Callable[[str], o3.Irreps]
-
-
 @exercise(
     "6.2",
-    title="Another element",
-    hint=[
-        "One shell of these functions is one exponent; bas_angular(shell) is its l.",
-        "o3.Irreps([(count, (l, (-1) ** l)), ...]) with the parity of spherical harmonics.",
-    ],
-)
-def another_element(answer: Irreps) -> str:
-    """Compare with PySCF's functions for elements of three rows, parity and multiplicity apart."""
-    for symbol in ("O", "H", "C", "Na", "S"):
-        found, wanted = o3.Irreps(answer(symbol)), _irreps(symbol)
-        for l in range(max(ir.l for _, ir in (*found, *wanted)) + 1):
-            n, right = (sum(mul for mul, ir in irreps if ir.l == l) for irreps in (found, wanted))
-            if n != right:
-                hint = _count(symbol, n, right, l)
-                raise Wrong(f"{symbol}: {n} of degree l = {l}, but there are {right}.{hint}")
-        for _, ir in found:
-            if ir.p != (-1) ** ir.l:
-                raise Wrong(
-                    f"{symbol}: inversion fails for {ir}: functions of degree {ir.l} have the parity (-1)^l."
-                )
-    return "Right for five elements of three rows: any molecule can have such coefficients."
-
-
-def _irreps(symbol: str) -> o3.Irreps:
-    from pyscf import gto
-
-    from tutorial_utils.densities import fitting
-
-    atom = gto.M(atom=symbol, basis=fitting.UNIVERSAL, spin=None, verbose=0)
-    return fitting.read_basis(atom).irreps(symbol)
-
-
-def _count(symbol: str, n: int, right: int, l: int) -> str:
-    if n == right * (2 * l + 1):
-        return " Suspect that components were counted, not shells."
-    if (symbol, l, n) == ("O", 1, right + 1):
-        return " Suspect the one more p that section 2 adds: the basis itself is asked for."
-    if 0 < n < right:
-        return " Suspect another basis, or the contracted one: its name has to begin with unc-."
-    return ""
-
-
-@exercise(
-    "6.3",
     title="Translate",
     hint=[
         "Renaming axes is a rotation of the axes: (x, y, z) -> (z, x, y).",
@@ -175,55 +128,11 @@ def _suspect(l: int, Q: Tensor, theirs: Tensor, ours: Tensor) -> str:
     return "Suspect the axes: what PySCF measures from z, e3nn measures from y."
 
 
-@exercise(
-    "6.4",
-    title="The least edge that reaches everything",
-    hint=[
-        "l = 4 is the hardest: which K gives it from features up to L?",
-        "|l1 - l2| <= l <= l1 + l2, and natural parities ask for l1 + l2 + l to be even.",
-    ],
-)
-def least_edge(answer: Mapping[int, int]) -> str:
-    """Multiply out which degrees of natural parity arise, for the answer and for one less."""
-    if not isinstance(answer, Mapping) or set(answer) != set(range(4)):
-        raise Wrong("Give a number for each highest feature: {0: …, 1: …, 2: …, 3: …}.")
-    for L, given in answer.items():
-        K = _whole(L, given)
-        missing = sorted(set(range(_TOP + 1)) - _reached(L, K))
-        if missing:
-            kinds = ", ".join(f"{l}{'eo'[l % 2]}" for l in missing)
-            raise Wrong(f"L = {L}: features up to {L} times edges up to {K} never give {kinds}.")
-        if K > 0 and _reached(L, K - 1) >= set(range(_TOP + 1)):
-            raise Wrong(f"L = {L}: K = {K} is enough, but not the least; {K - 1} is enough too.")
-    return "K = 4 - L. And features up to 4 need no directions at all in the last convolution."
-
-
-def _whole(L: int, K: object) -> int:
-    """Read a whole number, Python's, NumPy's or torch's."""
-    try:
-        found = -1 if isinstance(K, bool) else operator.index(K)  # type: ignore[arg-type]
-    except TypeError:
-        found = -1
-    if found < 0:
-        raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
-    return found
-
-
-def _reached(L: int, K: int) -> set[int]:
-    return {
-        l
-        for a in range(L + 1)
-        for b in range(min(K, L + _TOP) + 1)  # larger ones give nothing up to the top
-        for l in range(abs(a - b), a + b + 1)
-        if (a + b + l) % 2 == 0
-    }
-
-
 Loss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 
 @exercise(
-    "6.5",
+    "6.3",
     title="A loss with a meaning",
     hint=[
         "Δ @ M @ Δ is the square; divide by the electrons, then take the root.",
@@ -292,7 +201,51 @@ def _number(answer: Loss, predicted: Tensor, target: Tensor, M: Tensor, electron
 
 
 @exercise(
-    "6.6",
+    "6.4",
+    title="The least edge that reaches everything",
+    hint=[
+        "l = 4 is the hardest: which K gives it from features up to L?",
+        "|l1 - l2| <= l <= l1 + l2, and natural parities ask for l1 + l2 + l to be even.",
+    ],
+)
+def least_edge(answer: Mapping[int, int]) -> str:
+    """Multiply out which degrees of natural parity arise, for the answer and for one less."""
+    if not isinstance(answer, Mapping) or set(answer) != set(range(4)):
+        raise Wrong("Give a number for each highest feature: {0: …, 1: …, 2: …, 3: …}.")
+    for L, given in answer.items():
+        K = _whole(L, given)
+        missing = sorted(set(range(_TOP + 1)) - _reached(L, K))
+        if missing:
+            kinds = ", ".join(f"{l}{'eo'[l % 2]}" for l in missing)
+            raise Wrong(f"L = {L}: features up to {L} times edges up to {K} never give {kinds}.")
+        if K > 0 and _reached(L, K - 1) >= set(range(_TOP + 1)):
+            raise Wrong(f"L = {L}: K = {K} is enough, but not the least; {K - 1} is enough too.")
+    return "K = 4 - L. And features up to 4 need no directions at all in the last convolution."
+
+
+def _whole(L: int, K: object) -> int:
+    """Read a whole number, Python's, NumPy's or torch's."""
+    try:
+        found = -1 if isinstance(K, bool) else operator.index(K)  # type: ignore[arg-type]
+    except TypeError:
+        found = -1
+    if found < 0:
+        raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
+    return found
+
+
+def _reached(L: int, K: int) -> set[int]:
+    return {
+        l
+        for a in range(L + 1)
+        for b in range(min(K, L + _TOP) + 1)  # larger ones give nothing up to the top
+        for l in range(abs(a - b), a + b + 1)
+        if (a + b + l) % 2 == 0
+    }
+
+
+@exercise(
+    "6.5",
     title="How far does it see?",
     hint=[
         "Atom 0 hears from atoms within 5 Å, and these had heard from atoms within 5 Å of theirs.",
@@ -343,3 +296,50 @@ def _model() -> DensityNetwork:
 
 def _size(atoms: Atoms) -> int:
     return _model().basis.irreps(atoms.symbols[0]).dim
+
+
+Irreps = Callable[[str], o3.Irreps]
+
+
+@exercise(
+    "6.6",
+    title="Another element",
+    hint=[
+        "One shell of these functions is one exponent; bas_angular(shell) is its l.",
+        "o3.Irreps([(count, (l, (-1) ** l)), ...]) with the parity of spherical harmonics.",
+    ],
+)
+def another_element(answer: Irreps) -> str:
+    """Compare with PySCF's functions for elements of three rows, parity and multiplicity apart."""
+    for symbol in ("O", "H", "C", "Na", "S"):
+        found, wanted = o3.Irreps(answer(symbol)), _irreps(symbol)
+        for l in range(max(ir.l for _, ir in (*found, *wanted)) + 1):
+            n, right = (sum(mul for mul, ir in irreps if ir.l == l) for irreps in (found, wanted))
+            if n != right:
+                hint = _count(symbol, n, right, l)
+                raise Wrong(f"{symbol}: {n} of degree l = {l}, but there are {right}.{hint}")
+        for _, ir in found:
+            if ir.p != (-1) ** ir.l:
+                raise Wrong(
+                    f"{symbol}: inversion fails for {ir}: functions of degree {ir.l} have the parity (-1)^l."
+                )
+    return "Right for five elements of three rows: any molecule can have such coefficients."
+
+
+def _irreps(symbol: str) -> o3.Irreps:
+    from pyscf import gto
+
+    from tutorial_utils.densities import fitting
+
+    atom = gto.M(atom=symbol, basis=fitting.UNIVERSAL, spin=None, verbose=0)
+    return fitting.read_basis(atom).irreps(symbol)
+
+
+def _count(symbol: str, n: int, right: int, l: int) -> str:
+    if n == right * (2 * l + 1):
+        return " Suspect that components were counted, not shells."
+    if (symbol, l, n) == ("O", 1, right + 1):
+        return " Suspect the one more p that section 2 adds: the basis itself is asked for."
+    if 0 < n < right:
+        return " Suspect another basis, or the contracted one: its name has to begin with unc-."
+    return ""
