@@ -180,6 +180,10 @@ def components(symbol):
 
 
 RIGHT = [
+    ("6.1", lambda *case: torch.tensor(least(*case), requires_grad=True)),
+    ("6.3", lambda p, t, M, N: ((p - t) @ M @ (p - t) / N + 1e-12).sqrt()),
+    ("6.4", [4.0, 3.0, 2.0, 1.0]),
+    ("6.6", lambda symbol: [str(irrep) for irrep in irreps_of(symbol)]),
     ("6.1", least),
     ("6.1", bordered),
     ("6.1", single),
@@ -198,6 +202,10 @@ RIGHT = [
     ("6.6", as_text),
 ]
 WRONG = [
+    ("6.1", lambda c, J, q, N: 2 * c - least(c, J, q, N), "the sign of N - q·c"),
+    ("6.1", lambda c, J, q, N: least(c, J, q, N) - c, "the change alone"),
+    ("6.1", lambda c, J, q, N: c + (N - q @ c) / (q @ J @ q) * (J @ q), "where solve(J, q) is meant"),
+    ("6.3", lambda p, t, M, N: (p - t).square().mean().sqrt(), "M and the electrons are missing"),
     ("6.1", scaled, "but all is scaled"),
     ("6.1", along_q, "not in energy: use J"),
     ("6.1", untouched, "0.1 are missing"),

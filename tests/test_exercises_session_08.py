@@ -130,6 +130,10 @@ def way_back(x, irreps):
 
 
 RIGHT = [
+    ("8.1", lambda *case: torch.stack(mix(*case)).numpy()),
+    ("8.2", lambda c, L: cube(c, L).float()),
+    ("8.3", lambda *case: [share(*case)]),
+    ("8.4", lambda x, irreps: to_ir_mul(x, irreps).numpy()),
     ("8.1", mix),
     ("8.1", other_sign),
     ("8.2", cube),

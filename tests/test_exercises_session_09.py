@@ -102,6 +102,9 @@ def exact(field, x):  # one gradient for each coordinate
 
 
 RIGHT = [
+    ("9.2", lambda x0, x1: alternating(x0, x1).astype(np.float32)),
+    ("9.3", lambda *case: [size(*case)]),
+    ("9.5", lambda *case: torch.tensor(line(*case), requires_grad=True)),
     ("9.1", degree),
     ("9.1", legendre),
     ("9.2", alternating),
