@@ -145,6 +145,7 @@ RIGHT = [
     ("8.5", ("4x0e + 4x0o + 4x1o + 4x1e + 4x2e + 4x2o", 4)),
 ]
 WRONG = [
+    ("8.3", lambda *case: 1 - share(*case), "Suspect that the error against the target"),
     ("8.1", in_place, "changes its argument"),
     ("8.1", no_minus, "one is plus, the other minus"),
     ("8.1", even_only, "a b that is not used"),

@@ -171,9 +171,9 @@ def share(answer: Callable[[Tensor, Tensor], float]) -> str:
             if abs(value - wrong) < 0.03:
                 raise Wrong(f"Planted share {right:.2f}, you find {value:.2f}. {suspect}")
         raise Wrong(
-            f"Planted share {right:.2f}, you find {value:.2f}. Suspect the denominator (the whole mean "
-            f"squared error, "
-            "over all rotations) or the axis over which you average (dim=1 holds the rotations)."
+            f"Planted share {right:.2f}, you find {value:.2f}. Suspect a percentage, the denominator (the "
+            "whole mean squared error, over all rotations) or the axis over which you average (dim=1 holds "
+            "the rotations)."
         )
     _five_rotations(answer, target)
     return "Right for planted shares, and for as few as two rotations of each frame."
@@ -200,6 +200,7 @@ def _share(answer: Callable, answers: Tensor, target: Tensor) -> float:
 def _share_slips(e: float, σ: float) -> dict[float, str]:
     loss = e**2 + σ**2
     return {
+        1 - σ**2 / loss: "That is the rest, the share that all rotations have in common.",
         σ**2 / 2 / loss: "The mean of two answers already fits half of their noise: divide by the "
         "number of rotations less one.",
         σ / loss**0.5: "That is a ratio of lengths; parts of a loss add up as squares.",

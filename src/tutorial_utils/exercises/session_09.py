@@ -78,6 +78,13 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
         return "Return a whole number."
     if found < 1:
         return "Degree 0 is the same for all sets: start at 1."
+    means = [
+        [groups.spherical_harmonics(l, x).mean(0) for x in (a, b)] for l in range(1, max(12, int(found)) + 1)
+    ]
+    apart = [l for l, (one, other) in enumerate(means, 1) if np.abs(one - other).max() > 1e-8]
+    lengths = [l for l, pair in enumerate(means, 1) if abs(np.subtract(*map(np.linalg.norm, pair))) > 1e-8]
+    if lengths and found > apart[0] and found == lengths[0]:
+        return "Means of one length may point in different directions: compare components, not norms."
     difference = np.abs(
         groups.spherical_harmonics(int(found), a).mean(0) - groups.spherical_harmonics(int(found), b).mean(0)
     )
@@ -88,7 +95,8 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
             "without a tolerance for round-off."
         )
     return (
-        "A lower degree has different means already. Suspect that degrees were left out, or a wide tolerance."
+        "A lower degree has different means already. Suspect that degrees were left out, a wide tolerance, "
+        "or one that was added."
     )
 
 
@@ -115,17 +123,13 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
         renumbered = x1[linear_sum_assignment(((x0[:, None] - x1) ** 2).sum(axis=-1))[1]]
         U, _, Vt = np.linalg.svd(renumbered.T @ x0)
         best = np.linalg.norm(renumbered @ U @ Vt - x0)
+        for message, slip in _way_slips(x0, x1, renumbered).items():
+            if np.abs(found - slip).max() < ROUNDING and after > best + ROUNDING:
+                raise Wrong(f"The way has length {after:.3f}, but {best:.3f} is possible. {message}")
         if after > before + ROUNDING:
             raise Wrong(
                 f"The way became longer: {before:.2f} before, {after:.2f} after. Suspect the transposed "
                 "rotation, or the inverse of the permutation."
-            )
-        alone = np.linalg.norm(renumbered - x0)
-        if after > alone - ROUNDING:
-            raise Wrong(
-                f"The way has length {after:.3f}; renumbering alone gives {alone:.3f}. "
-                "Suspect that x1 was not turned, or turned before it was renumbered, or the inverse of the "
-                "permutation or of the rotation."
             )
         if after > best + ROUNDING:
             raise Wrong(
@@ -133,6 +137,31 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
                 "Suspect that reflections were left out, or the order of the two steps."
             )
     return "Same configuration, shorter way: for random numbers it shrinks by a third to a half."
+
+
+def _way_slips(
+    x0: Float[np.ndarray, "n 3"], x1: Float[np.ndarray, "n 3"], renumbered: Float[np.ndarray, "n 3"]
+) -> dict[str, np.ndarray]:
+    """Return where particles end up after the usual slips, by what to say of them."""
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        U, _, Vt = np.linalg.svd(x.T @ x0)
+        return x @ U @ Vt
+
+    def numbered(x: np.ndarray) -> np.ndarray:
+        return linear_sum_assignment(((x0[:, None] - x) ** 2).sum(axis=-1))[1]
+
+    U, _, Vt = np.linalg.svd(renumbered.T @ x0)
+    return {
+        "Nothing was moved.": x1,
+        "You renumbered, and did not turn.": renumbered,
+        "You turned, and did not renumber.": turned(x1),
+        "You turned first: renumber first, then turn.": turned(x1)[numbered(turned(x1))],
+        "The rotation is the inverse one: rows of x1 turn by x1 @ U @ Vt.": renumbered @ (U @ Vt).T,
+        "That is the inverse of the permutation: x1[columns] with the second result, rows for x0.": turned(
+            x1[np.argsort(numbered(x1))]
+        ),
+    }
 
 
 def _same_configuration(x1: Float[np.ndarray, "n 3"], found: Float[np.ndarray, "n 3"]) -> None:
@@ -166,6 +195,11 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
         return found.item()
 
     if not abs((found := size(E, -E)) - 1) < ROUNDING:
+        for message, slip in _weight_slips(E, -E).items():
+            if abs(found - slip) < ROUNDING:
+                raise Wrong(
+                    f"Where log p = -E, all samples count alike: 1, and you have {found:.3g}. {message}"
+                )
         raise Wrong(
             f"Where log p = -E, all samples count alike and the answer is 1; got {found:.3g}. Suspect the "
             "sign of E or of log p (the weight is exp(-E) / p), or that the number of samples is missing."
@@ -174,7 +208,7 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
     if not abs((found := size(one, np.zeros(200))) - 1 / 200) < 1e-6:
         raise Wrong(
             f"One weight of e^60 among 200 samples is worth one sample, 1/200 = 0.005; got {found:.3g}. "
-            "Suspect a mean of weights, or of logarithms: it is (Σ w)² / (n Σ w²)."
+            "Suspect a mean of weights, or both signs: with w = exp(-E) / p it is (Σ w)² / (n Σ w²)."
         )
     if not abs((found := size(E + 2000, log_p - 3000)) - size(E, log_p)) < ROUNDING:
         raise Wrong(
@@ -194,6 +228,19 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
             f"For normal densities of widths 1 and ½ the answer is {_kish(-1.5 * x**2):.3f}; got {found:.3f}."
         )
     return "Equal weights, one heavy weight, added constants and two normal densities: all right."
+
+
+def _weight_slips(E: Float[np.ndarray, " n"], log_p: Float[np.ndarray, " n"]) -> dict[str, float]:
+    return {
+        "Suspect the sign of log p: a likely sample counts less, the weight is exp(-E) / p.": _kish(
+            log_p - E
+        ),
+        "Suspect the sign of E: a sample of high energy counts less, the weight is exp(-E) / p.": _kish(
+            E - log_p
+        ),
+        "Divide by the number of samples: a share is asked for.": float(len(E)),
+        "Suspect that E is missing from the weight.": _kish(-log_p),
+    }
 
 
 def _kish(log_w: Float[np.ndarray, " n"]) -> float:
