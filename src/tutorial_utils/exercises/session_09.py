@@ -82,8 +82,9 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
         [groups.spherical_harmonics(l, x).mean(0) for x in (a, b)] for l in range(1, max(12, int(found)) + 1)
     ]
     apart = [l for l, (one, other) in enumerate(means, 1) if np.abs(one - other).max() > 1e-8]
-    lengths = [l for l, pair in enumerate(means, 1) if abs(np.subtract(*map(np.linalg.norm, pair))) > 1e-8]
-    if lengths and found > apart[0] and found == lengths[0]:
+    sizes = [(float(np.linalg.norm(one)), float(np.linalg.norm(other))) for one, other in means]
+    lengths = [l for l, (one, other) in enumerate(sizes, 1) if abs(one - other) > 1e-8]
+    if lengths and apart[0] < int(found) == lengths[0]:
         return "Means of one length may point in different directions: compare components, not norms."
     difference = np.abs(
         groups.spherical_harmonics(int(found), a).mean(0) - groups.spherical_harmonics(int(found), b).mean(0)
