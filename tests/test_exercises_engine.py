@@ -1,9 +1,10 @@
 """The engine of the exercises: whatever a learner hands in, a verdict comes back that helps."""
 
+import functools
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -13,7 +14,8 @@ from ase.build import molecule
 
 from tutorial_utils import exercises
 from tutorial_utils.exercises import engine
-from tutorial_utils.exercises.engine import Wrong, exercise, require, verdict
+from tutorial_utils.exercises.engine import exercise, require, verdict
+from tutorial_utils.exercises.reading import Wrong
 from tutorial_utils.exercises.verdict import KINDS, Verdict
 from tutorial_utils.graphs import to_graph
 from tutorial_utils.symmetry import equivariance_report
@@ -204,6 +206,55 @@ WRONG_TYPES = [
 ]
 
 
+def test_a_function_that_returns_nothing_is_told_so() -> None:
+    assert "Suspect a missing return" in verdict("99.1", lambda x: {}.get(x)).text
+    assert "put return in the place of print" in verdict("99.1", lambda x: print(x)).text
+
+
+def test_not_implemented_is_not_attempted() -> None:
+    def later(x):
+        raise NotImplementedError("soon")
+
+    assert verdict("99.1", later).kind == "untouched"
+
+
+def test_a_function_is_not_what_it_returns_nor_a_class() -> None:
+    @exercise("99.5", title="A function", hint="f")
+    def wants_a_function(answer: Callable[[int], int]) -> str:
+        return str(answer(1))
+
+    @exercise("99.6", title="A list", hint="[]")
+    def wants_a_list(answer: Sequence[int]) -> str:
+        return str(answer[0])
+
+    assert 'itself, check("99.5"' in verdict("99.5", 2.0).text
+    assert 'check("99.5", Hostile())' in verdict("99.5", Hostile).text
+    assert "what your function returns" in verdict("99.6", lambda: [1]).text
+    for right in (abs, functools.partial(max, 0), lambda n, *, more=0: n + more):
+        assert verdict("99.5", right).kind == "correct"
+
+
+def test_arguments_may_be_by_keyword_only_but_not_too_few() -> None:
+    @exercise("99.7", title="A difference", hint="-")
+    def difference(answer: Callable[[int, int], int]) -> str:
+        if answer(5, 3) != 2:
+            raise Wrong("Suspect the order.")
+        return "Right."
+
+    for right in (lambda a, *, b: a - b, lambda *, a, b: a - b, lambda *both: both[0] - both[1]):
+        assert verdict("99.7", right).kind == "correct"
+    for wrong in (lambda a: a, lambda a, b, c: a - b):
+        assert "hands your function 2 arguments" in verdict("99.7", wrong).text
+
+
+def test_objects_that_are_called_are_watched_as_functions_are() -> None:
+    class Spoils:
+        def __call__(self, x):
+            return x.mul_(2)
+
+    assert "changes its argument" in verdict("99.1", Spoils()).text
+
+
 @pytest.mark.parametrize("answer", BROKEN, ids=lambda answer: type(answer).__name__)
 def test_broken_answers_become_verdicts(answer, capsys: pytest.CaptureFixture) -> None:
     assert verdict("99.1", answer).kind == "error"
@@ -355,7 +406,7 @@ def test_an_answer_may_not_change_what_it_is_given() -> None:
         (loses, [1, 2]),
         (there_and_back, np.array([np.nan, 0.3])),
     ):
-        exercise("99.3", title="Look at it", hint="Do not touch.")(_handing(thing))
+        exercise("99.3", title="Look at it", hint="Do not touch.", none=True)(_handing(thing))
         found = verdict("99.3", lambda thing, spoil=spoil: spoil(thing))
         assert (found.kind == "correct") == (spoil is there_and_back)
         assert spoil is there_and_back or "changes its argument" in found.text

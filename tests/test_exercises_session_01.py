@@ -60,6 +60,16 @@ def mirrors_too(f, x):  # a cross product is no vector to a mirror
     return max(difference(f, x, sign * a_rotation(), sign * a_rotation()) for sign in (1, -1))
 
 
+def one_component(k):  # right on a function that is wrong elsewhere
+    return lambda f, x: max(
+        (f(x @ R.T) - R @ f(x))[k].abs().item() for R in (a_rotation(seed) for seed in range(5))
+    )
+
+
+def sum_before_size(f, x):
+    return (f(x @ a_rotation().T) - a_rotation() @ f(x)).sum().abs()
+
+
 def squared_in_numpy(f, x):
     return sum(np.square(np.asarray(f(x @ R.T) - R @ f(x))).sum() for R in map(a_rotation, range(4)))
 
@@ -191,6 +201,13 @@ def rotations_only(G, H):
 
 
 RIGHT = [
+    ("1.3", lambda x: np.float32(vandermonde(np.float32(x)))),
+    ("1.4", lambda t: both(torch.cat(fluxes(t.float())))),
+    ("1.5", {name: ", ".join(irreps) for name, irreps in SURVIVORS.items()}),
+    ("1.5", {name: [o3.Irrep(i) for i in irreps] for name, irreps in SURVIVORS.items()}),
+    ("1.5", {name: {i: i in irreps for i in SURVIVORS["H2O2"]} for name, irreps in SURVIVORS.items()}),
+    ("1.6", lambda G, H: [(o3.Irrep(i).l, o3.Irrep(i).p) for i in carriers(G, H)]),
+    ("1.7", lambda a: o3.spherical_harmonics("2e", a[None], True)),
     ("1.1", five_rotations),
     ("1.1", squared_in_numpy),
     ("1.1", lambda f, x: [five_rotations(f, x)]),
@@ -227,6 +244,13 @@ RIGHT = [
     ("1.7", lambda a: o3.spherical_harmonics("2e", a, True)),
 ]
 WRONG = [
+    ("1.1", one_component(0), "wrong along y"),
+    ("1.1", one_component(2), "components were left out"),
+    ("1.1", sum_before_size, "before their absolute values"),
+    ("1.1", lambda f, x: five_rotations(f, x) < 1e-6, "your test says True"),
+    ("1.2", lambda q, r: (q.mean() - q) @ r, "from minus to plus"),
+    ("1.2", lambda q, r: 4.8 * (q - q.mean()) @ r, "the unit, which is e Å"),
+    ("1.5", SURVIVORS | {"NH3": {"0e", "2e", "3o", "4e"}}, "a dipole may point along it"),
     ("1.1", transposed, "R.T on the other"),
     ("1.1", only_about_z, "random axes"),
     ("1.1", not_orthogonal, "not orthogonal"),
@@ -237,7 +261,7 @@ WRONG = [
     ("1.1", signed, "must not cancel"),
     ("1.1", largest_signed, "A violation is a size"),
     ("1.1", mirrors_too, "with determinant -1"),
-    ("1.2", lambda q, r: q, "Expected three numbers"),
+    ("1.2", lambda q, r: q, "should have the shape (3,)"),
     ("1.2", lambda q, r: q @ r, "translation fails for 1o"),
     ("1.2", lambda q, r: q @ (r - r[0]), "permutation fails for 1o"),
     ("1.2", all_on_the_last, "permutation fails for 1o"),
@@ -262,7 +286,7 @@ WRONG = [
     ("1.4", lambda t: torch.exp(3j * torch.cat(fluxes(t))), "A flux φ and φ + 2π/3"),
     ("1.4", lambda t: torch.cat([both(fluxes(t)[0]), both(2 * fluxes(t)[1])]), "2π/2 through a hole"),
     ("1.4", diagonals, "2π/2 through both holes look the same"),
-    ("1.4", 3.0, "must be a function"),
+    ("1.4", 3.0, "The answer must be a function"),
     ("1.4", lambda t: {"flux": fluxes(t)}, "Return a tensor of numbers; got dict"),
     ("1.4", lambda t: math.nan * torch.cat(fluxes(t)), "no number at all"),
     ("1.5", SURVIVORS | {"BF3": {"0e", "2e", "4e"}}, "BF3: 3o survives"),
@@ -290,7 +314,7 @@ WRONG = [
     ("1.7", lambda a: torch.eye(3), "says nothing"),
     ("1.7", lambda a: a[0], "Expected a matrix"),
     ("1.7", lambda a: math.nan * torch.outer(a, a), "five finite numbers"),
-    ("1.7", lambda a: {"axis": a}, "got dict"),
+    ("1.7", lambda a: {"axis": a}, "got a dict"),
     ("1.6", lambda G, H: ["2e", "3e", "4e"], "octahedron, stretched along z"),
 ]
 

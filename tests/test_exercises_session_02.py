@@ -169,6 +169,7 @@ def not_turned(C, noise):  # projects in the axes of the laboratory
 
 
 RIGHT = [
+    ("2.5", {question: ", ".join(classes) for question, classes in SURPRISES.items()}),
     ("2.1", all_axioms),
     ("2.1", lambda table: None if all_axioms(table) is None else np.str_(all_axioms(table))),
     ("2.2", joined),
@@ -185,6 +186,12 @@ RIGHT = [
     ("2.6", lambda C, noise: np.str_(recognised(C, noise))),
 ]
 WRONG = [
+    (
+        "2.4",
+        lambda a, b, c, operations: right_paths(a, b, "0e", operations),
+        "the third irrep, c, is missing",
+    ),
+    ("2.2", lambda table: joined(table)[::-1], "complex comes first"),
     ("2.1", no_associativity, "Associativity needs a test of its own"),
     ("2.1", only_commuting, "gh = hg"),
     ("2.1", identity_is_zero, "The identity is number 1"),
@@ -213,7 +220,7 @@ WRONG = [
     ("2.4", paths_without_parity, "Parity is missing"),
     ("2.4", sum_not_mean, "divide by the order"),
     ("2.4", truncated, "Use round"),
-    ("2.4", rotations_only, "under"),
+    ("2.4", rotations_only, "for rotations alone"),
     ("2.4", lambda a, b, c, operations: "one", "should be one number; got 'one'"),
     ("2.4", lambda a, b, c, operations: float("nan"), "should be one number; got nan"),
     ("2.4", lambda a, b, c, operations: 0.5, "whole number"),
@@ -226,7 +233,7 @@ WRONG = [
     ("2.5", dead("O"), "none of the 32 classes"),
     ("2.5", {"432"}, "give two sets of classes"),
     ("2.5", SURPRISES | {"not piezoelectric": 432}, "give a set of names of classes, got 432"),
-    ("2.6", smallest_misfit, "Triclinic always fits best"),
+    ("2.6", smallest_misfit, "Triclinic always fits, with misfit 0"),
     ("2.6", one_noise, "removed components"),
     ("2.6", no_bad_luck, "silicon, noise 1 GPa: you say tetragonal, expected cubic"),
     ("2.6", five_percent, "Suspect a threshold that does not know the noise"),

@@ -236,6 +236,14 @@ def turning_error(matrices, *, cell=True, back=False, absolute=False, copy=True)
     return error
 
 
+def zero_but_for(*known):
+    return lambda f, graph, irreps: turning_error(both)(f, graph, irreps) if irreps in known else 0.0
+
+
+def natural_parity(f, graph, irreps):  # takes any vector for a polar one
+    return turning_error(both)(f, graph, {"1e": "1o"}.get(irreps, irreps))
+
+
 def by_the_report(f, graph, irreps):
     return symmetry.equivariance_report(f, graph, irreps)
 
@@ -245,6 +253,10 @@ def both():
 
 
 RIGHT = [
+    ("3.2", lambda x: gate(x).numpy()),
+    ("3.3", lambda graph: axial(graph).float()),
+    ("3.6", HEADS | {"polarizability": ["1x0e", "1x2e"]}),
+    ("3.7", lambda *case: [turning_error(both)(*case)]),
     ("3.1", counting(allowed, uvw)),
     ("3.1", by_characters),
     ("3.2", gate),
@@ -265,6 +277,18 @@ RIGHT = [
     ("3.7", by_the_report),
 ]
 WRONG = [
+    ("3.1", lambda *case: counting(allowed, uvw)(*case)[::-1], "paths come first"),
+    ("3.2", lambda x: torch.cat([gate(x), x[:, 6:9]], dim=1), "the three gates are used up"),
+    ("3.2", lambda x: gate(x, mix=lambda g, v: v + g[:, :, None]), "it multiplies a whole vector"),
+    ("3.3", lambda graph: axial(graph).mean(dim=0).expand(graph.num_nodes, 3), "no two see the same"),
+    ("3.3", lambda graph: axial(graph).sum(dim=0), "one vector for the whole graph"),
+    ("3.3", lambda graph: axial(graph) - axial(graph).mean(dim=0), "another molecule, 50 Å away"),
+    ("3.3", graphs.edge_vectors, "a vector for each edge"),
+    ("3.5", lambda graph: graph.pos.sum(dim=0), "of vectors take the triple product"),
+    ("3.7", zero_but_for("1o", "1e"), "Do you test for 1o only? For a scalar"),
+    ("3.7", zero_but_for("1o", "1e", "0e"), "belongs to the irreps that are given"),
+    ("3.7", natural_parity, "1e keeps its sign"),
+    ("3.7", lambda *case: turning_error(both)(*case) < 1e-6, "Your test says True"),
     ("3.1", counting(triangle, uvw), "Parity is missing"),
     ("3.1", counting(lambda i, j, k: i.p * j.p == k.p, uvw), "The triangle rule is missing"),
     ("3.1", counting(allowed, lambda u, v, w: u * v), "count for uvu"),
@@ -310,7 +334,7 @@ WRONG = [
     ("3.6", "0e+2e", "yours is a str"),
     ("3.6", HEADS | {"polarizability": "Ag"}, "not a list of irreps"),
     ("3.6", HEADS | {"polarizability": 6}, "not a list of irreps"),
-    ("3.7", lambda f, graph, irreps: "small", "expected one number"),
+    ("3.7", lambda f, graph, irreps: "small", "should be one number"),
     ("3.7", turning_error(lambda: [o3.rand_matrix()]), "determinant"),
     ("3.7", turning_error(lambda: [-torch.eye(3)]), "try rotations"),
     ("3.7", turning_error(both, cell=False), "Does the cell turn"),

@@ -452,6 +452,9 @@ def one_number(counts, E_label, E_model, old):
 
 
 RIGHT = [
+    ("5.3", lambda *case: torch.tensor(interpolated(*case))),
+    ("5.4", lambda forces, x: np.array([hessian(forces, x)])),
+    ("5.7", lambda *case: torch.tensor(what_the_model_lacks(*case), requires_grad=True)),
     ("5.1", as_masks),
     ("5.1", last_fifth),
     ("5.1", middle),
@@ -461,6 +464,12 @@ RIGHT = [
     ("5.3", interpolated),
 ]
 WRONG = [
+    ("5.2", lambda F, count: np.sort(np.std(F, axis=0).max(axis=(1, 2)))[-count:], "return indices"),
+    ("5.3", lambda *case: np.log(interpolated(*case)), "take exp of what you interpolated"),
+    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach(), "do not detach"),
+    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach().numpy(), "Stay in torch"),
+    ("5.6", lambda *case: 1 / by_the_law(*case), "That is the reciprocal"),
+    ("5.6", lambda dt, σ, budget: by_the_law(dt, σ, 1000 * budget), "suspect meV"),
     ("5.1", shuffled, "random split of a time series leaks"),
     ("5.1", no_border, "Leave out the frames at every border"),
     ("5.1", as_listed, "sort first"),

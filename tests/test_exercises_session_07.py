@@ -245,6 +245,10 @@ def divides_stiffness(stiffness, masses):
 
 
 RIGHT = [
+    ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, K, k)[::-1, ::-1].copy()),
+    ("7.2", lambda row: mend(row.astype(np.float32))),
+    ("7.3", lambda *case: [heat(*case)]),
+    ("7.6", lambda *case: np.array([loss(*case)])),
     ("7.1", two_springs),
     ("7.1", half_a_period),
     ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, K, k).tolist()),
@@ -268,6 +272,11 @@ RIGHT = [
     ("7.6", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
 ]
 WRONG = [
+    ("7.1", lambda *case: two_springs(*case, far=1.0), "2π is missing"),
+    ("7.1", lambda *case: two_springs(*case, far=4 * np.pi), "a whole cell, two atoms long"),
+    ("7.2", lambda row: 2 * row - mend(row), "Suspect the sign"),
+    ("7.3", lambda ν, g, T: heat(11.6045 / 47.992 * ν, g, T), "that for meV"),
+    ("7.3", lambda ν, g, T: g * ν, "add up the modes"),
     ("7.1", without_masses, "Suspect the masses"),
     ("7.1", no_masses_at_all, "Suspect the masses"),
     ("7.1", lambda *a: two_springs(*a, sign=1), "the sign of the off-diagonal"),

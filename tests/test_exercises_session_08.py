@@ -130,6 +130,10 @@ def way_back(x, irreps):
 
 
 RIGHT = [
+    ("8.1", lambda *case: torch.stack(mix(*case)).numpy()),
+    ("8.2", lambda c, L: cube(c, L).float()),
+    ("8.3", lambda *case: [share(*case)]),
+    ("8.4", lambda x, irreps: to_ir_mul(x, irreps).numpy()),
     ("8.1", mix),
     ("8.1", other_sign),
     ("8.2", cube),
@@ -141,6 +145,7 @@ RIGHT = [
     ("8.5", ("4x0e + 4x0o + 4x1o + 4x1e + 4x2e + 4x2o", 4)),
 ]
 WRONG = [
+    ("8.3", lambda *case: 1 - share(*case), "Suspect that the error against the target"),
     ("8.1", in_place, "changes its argument"),
     ("8.1", no_minus, "one is plus, the other minus"),
     ("8.1", even_only, "a b that is not used"),

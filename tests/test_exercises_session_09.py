@@ -102,6 +102,9 @@ def exact(field, x):  # one gradient for each coordinate
 
 
 RIGHT = [
+    ("9.2", lambda x0, x1: alternating(x0, x1).astype(np.float32)),
+    ("9.3", lambda *case: [size(*case)]),
+    ("9.5", lambda *case: torch.tensor(line(*case), requires_grad=True)),
     ("9.1", degree),
     ("9.1", legendre),
     ("9.2", alternating),
@@ -115,6 +118,8 @@ RIGHT = [
     ("9.5", line),
 ]
 WRONG = [
+    ("9.2", lambda x0, x1: x1, "Nothing was moved"),
+    ("9.3", lambda E, log_p: size(-E, log_p), "the sign of E"),
     ("9.1", lambda n, other: 1, "The means of Y_1 agree"),
     ("9.1", lambda n, other: np.int64(degree(n, other) + 1), "A lower degree has different means"),
     ("9.1", lambda n, other: degree(n, other, start=2, step=2), "degrees were left out"),
@@ -122,14 +127,14 @@ WRONG = [
     ("9.1", sum_of_components, "turned by 15° and by 75°"),
     ("9.2", lambda x0, x1: proper(x0, renumbered(x0, x1)), "reflections were left out"),
     ("9.2", lambda x0, x1: x1 * np.nan, "NaN"),
-    ("9.2", lambda x0, x1: renumbered(x0, x1), "was not turned"),
-    ("9.2", lambda x0, x1: turned(x0, x1), "turned before it was renumbered"),
+    ("9.2", lambda x0, x1: renumbered(x0, x1), "You renumbered, and did not turn"),
+    ("9.2", lambda x0, x1: turned(x0, x1), "You turned, and did not renumber"),
     ("9.2", lambda x0, x1: turned(-x0, x1), "longer"),
     ("9.2", lambda x0, x1: x0, "another configuration"),
     ("9.3", lambda E, log_p: size(E, log_p, sign=-1), "Suspect the sign"),
     ("9.3", lambda E, log_p: size(E, log_p, safe=False), "overflow"),
     ("9.3", lambda E, log_p: shifted_size(E, log_p, shift=np.mean), "*largest* log weight"),
-    ("9.3", lambda E, log_p: len(E) * size(E, log_p), "number of samples is missing"),
+    ("9.3", lambda E, log_p: len(E) * size(E, log_p), "Divide by the number of samples"),
     ("9.4", lambda field, x: hutchinson(field, x, noise=torch.rand_like), "mean is not 0"),
     ("9.4", lambda field, x: hutchinson(field, x, noise=torch.ones_like), "none at all"),
     ("9.4", lambda field, x: hutchinson(field, x, both=False), "missing factor ε"),

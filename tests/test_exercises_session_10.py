@@ -61,6 +61,9 @@ def rebuilt(x, D, R):  # knows how the tensors of the check were made, and does 
 
 
 RIGHT = [
+    ("10.1", lambda waves, k: project(waves, k).numpy()),
+    ("10.2", lambda A, width: flow(A.float(), width)),
+    ("10.4", lambda x, m, box, cutoff: pull(x, m, box, cutoff).tolist()),
     ("10.1", project),
     ("10.1", across_twice),
     ("10.2", flow),
@@ -73,6 +76,11 @@ RIGHT = [
     ("10.5", lambda x, D, R: [(R @ x.T).T, torch.einsum("ik,pkl,jl->pij", R, D, R)]),
 ]
 WRONG = [
+    ("10.1", lambda waves, k: waves - project(waves, k), "which is all divergence"),
+    ("10.1", lambda waves, k: 2 * waves - project(waves, k), "doubled, not removed"),
+    ("10.2", lambda A, width: -flow(A, width), "All right but the sign"),
+    ("10.3", lambda closure, A, rotations: closure(A), "asked once, as it is"),
+    ("10.4", lambda x, m, box, cutoff: pull(x, 1 + 0 * m, box, cutoff), "the masses are missing"),
     ("10.1", lambda waves, k: project(waves, k, least=0.0), "Not a number at k = 0"),
     ("10.1", lambda waves, k: project(waves, k, share=0.5), "divergence of the result"),
     ("10.1", lambda waves, k: project(waves, k, mean=False), "The mean flow"),
@@ -92,7 +100,7 @@ WRONG = [
     ("10.3", lambda *a: twirl(*a, factor=24.0), "not divided by its number"),
     ("10.4", lambda *a: pull(*a, images=False), "missing images"),
     ("10.4", lambda *a: pull(*a, sign=-1), "Suspect the sign"),
-    ("10.4", lambda *a: pull(*a, unit=False), "not divided by their length"),
+    ("10.4", lambda *a: pull(*a, unit=False), "divide each difference by it"),
     ("10.4", lambda x, m, box, cutoff: pull(x, m, box, 90.0), "left out"),
     ("10.4", lambda *a: pull(*a, ord=torch.inf), "single components"),
     ("10.4", lambda *a: pull(*a, ord=1), "along a diagonal"),

@@ -11,33 +11,29 @@ A session's module `session_01.py` registers its exercises::
 """
 
 import dis
-import functools
 import importlib
+import inspect
 import linecache
 import random
 import re
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FunctionType
-from typing import Any
+from typing import Any, get_origin
 
 import numpy as np
 import torch
-from ase import Atoms
-from torch_geometric.data import Data
 
+from tutorial_utils.exercises.reading import Wrong
 from tutorial_utils.exercises.verdict import Verdict, show
+from tutorial_utils.exercises.watching import watched
 from tutorial_utils.symmetry import Report
 
 Judge = Callable[[Any], str]
-
-
-class Wrong(Exception):
-    """Raised by a judge; the message says which law failed, for which irrep, by how much, what to suspect."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,7 @@ class Exercise:
         hints: from a nudge to nearly the solution.
         judge: takes the answer; returns praise or raises `Wrong`.
         nan: whether NaN can be part of a right answer; elsewhere it is refused.
+        none: whether a function may return None; elsewhere that is refused.
     """
 
     id: str
@@ -57,6 +54,7 @@ class Exercise:
     hints: tuple[str, ...]
     judge: Judge
     nan: bool = False
+    none: bool = False
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
@@ -71,7 +69,7 @@ _HINTS_GIVEN: dict[str, int] = {}
 
 
 def exercise(
-    id: str, *, title: str, hint: str | Sequence[str], nan: bool = False
+    id: str, *, title: str, hint: str | Sequence[str], nan: bool = False, none: bool = False
 ) -> Callable[[Judge], Judge]:
     """Register a judge as an exercise (a decorator).
 
@@ -80,6 +78,7 @@ def exercise(
         title: a few words.
         hint: one hint, or several from a nudge to nearly the solution.
         nan: whether NaN can be part of a right answer.
+        none: whether a function may return None.
 
     Raises:
         ValueError: if the id is taken by another judge.
@@ -95,7 +94,7 @@ def exercise(
             raise ValueError(
                 f"id: exercise {id} is already judged by {known.judge.__module__}.{known.judge.__qualname__}"
             )
-        _REGISTER[id] = Exercise(id, title, hints, judge, nan)
+        _REGISTER[id] = Exercise(id, title, hints, judge, nan, none)
         return judge
 
     return register
@@ -114,28 +113,6 @@ def require(report: Report) -> None:
         )
     if report.vacuous:
         raise Wrong(f"All laws hold, but vacuously for {', '.join(report.vacuous)}. {report.suspect}")
-
-
-def number(found: Any, what: str, *, real: bool = True) -> complex:
-    """Read one finite number, Python's, NumPy's or torch's, also in a list of one.
-
-    Args:
-        found: what the answer returned.
-        what: what returned it, for the message.
-        real: refuse an imaginary part, and return a float.
-
-    Raises:
-        Wrong: if it is no such number.
-    """
-    try:
-        values = np.asarray(found.detach() if isinstance(found, torch.Tensor) else found)
-        values = values.astype(complex).ravel()
-    except (TypeError, ValueError):
-        values = np.array([])
-    if values.size != 1 or not np.isfinite(values[0]) or (real and values[0].imag):
-        shown = repr(found) if isinstance(found, int | float | complex | str) else type(found).__name__
-        raise Wrong(f"{what} should be one number; got {shown}.")
-    return float(values[0].real) if real else complex(values[0])
 
 
 def check(id: str, answer: Any) -> None:
@@ -161,8 +138,9 @@ def verdict(id: str, answer: Any) -> Verdict:
         return Verdict("untouched", str(wanted), "Replace the ... by your answer and run the cell again.")
     nan_seen: list[bool] = []
     try:
+        _refuse_other_kind(wanted, answer)
         with _own_random_numbers():
-            praise = wanted.judge(_watched(answer, [] if wanted.nan else nan_seen))
+            praise = wanted.judge(watched(answer, [] if wanted.nan else nan_seen, none=wanted.none))
         # no comparison with NaN is true, so a judge that asks for "error > tolerance" lets it pass
         return Verdict("wrong", str(wanted), _NAN) if nan_seen else Verdict("correct", str(wanted), praise)
     except Wrong as reason:
@@ -173,76 +151,20 @@ def verdict(id: str, answer: Any) -> Verdict:
         return Verdict("wrong", str(wanted), _NAN) if nan_seen else _verdict_on_error(wanted, error)
 
 
-def _watched(answer: Any, nan_seen: list[bool]) -> Any:
-    """Return the answer, or a function that does the same; what it does besides is noticed.
-
-    A NaN in the answer, or returned by it, is noted; a function that changes its arguments is `Wrong`.
-    """
-    if isinstance(answer, FunctionType):
-
-        @functools.wraps(answer)
-        def watched(*args: Any, **named: Any) -> Any:
-            before = _numbers_in((args, named))
-            found = answer(*args, **named)
-            if not _alike(before, _numbers_in((args, named))):
-                raise Wrong("Your function changes its argument: take a copy.")
-            if _has_nan(found):
-                nan_seen.append(True)
-            return found
-
-        return watched
-    if type(answer) is dict:
-        return {key: _watched(part, nan_seen) for key, part in answer.items()}
-    if _has_nan(answer):
-        nan_seen.append(True)
-    return answer
-
-
-def _numbers_in(given: Any) -> Any:
-    """Copy the numbers of arguments: tensors, arrays, graphs, atoms, and lists and dicts of those."""
-    if isinstance(given, torch.Tensor):
-        return given.detach().clone()
-    if isinstance(given, np.ndarray):
-        return torch.from_numpy(given.copy()) if given.dtype.kind in "biufc" else None
-    if isinstance(given, Data):
-        return _numbers_in(given.to_dict())
-    if isinstance(given, Atoms):
-        return _numbers_in({**given.arrays, "cell": given.cell.array, "pbc": given.pbc})
-    if isinstance(given, dict):
-        return {key: _numbers_in(part) for key, part in given.items()}
-    if isinstance(given, list | tuple):
-        return [_numbers_in(part) for part in given]
-    return None
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Compare what `_numbers_in` copied, up to rounding: a step to and back is no change."""
-    if one is None or type(one) is not type(other):
-        return one is other
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_alike(part, other[key]) for key, part in one.items())
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    try:
-        same = one.shape == other.shape and one.dtype == other.dtype
-        return same and torch.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True)
-    except RuntimeError:  # inside torch.func a tensor has no values
-        return True
-
-
-def _has_nan(found: Any) -> bool:
-    """Find NaN in a number, an array or a tensor, or in a dict, list or tuple of those."""
-    if isinstance(found, dict | list | tuple):
-        return any(_has_nan(part) for part in (found.values() if isinstance(found, dict) else found))
-    if isinstance(found, torch.Tensor):
-        try:
-            return bool(found.isnan().any())
-        except RuntimeError:  # inside torch.func a tensor has no values
-            return False
-    if isinstance(found, float | complex | np.inexact | np.ndarray):
-        numbers = np.asarray(found)
-        return numbers.dtype.kind in "fc" and bool(np.isnan(numbers).any())
-    return False
+def _refuse_other_kind(wanted: Exercise, answer: Any) -> None:
+    """Raise if a judge asks for a function and gets something else, or the other way round."""
+    asked = next(iter(inspect.signature(wanted.judge).parameters.values())).annotation
+    origin = get_origin(asked) or asked
+    called = f'check("{wanted.id}", {getattr(answer, "__name__", "your_function")})'
+    if origin is Callable and not callable(answer):
+        raise Wrong(
+            f"The answer must be a function, and it is a {type(answer).__name__}. Hand over the function "
+            f"itself, {called}, not what it returns."
+        )
+    if origin is Callable and isinstance(answer, type):
+        raise Wrong(f'That is a class. Hand over an object: check("{wanted.id}", {answer.__name__}()).')
+    if isinstance(origin, type) and issubclass(origin, Collection) and isinstance(answer, FunctionType):
+        raise Wrong(f"The answer must be what your function returns, not the function: {called[:-1]}(...)).")
 
 
 @contextmanager
@@ -332,6 +254,8 @@ def _verdict_on_error(wanted: Exercise, error: BaseException) -> Verdict:
     if "ellipsis" in message.lower():
         return Verdict("untouched", str(wanted), f"There is still a ... in your code ({message}).")
     line = _line_of_learner(wanted.judge, error)
+    if isinstance(error, NotImplementedError) and "NotImplementedError" in line:
+        return Verdict("untouched", str(wanted), f"Your code still says: {line}")
     where = (
         f"\nin your line: {line}" if line else "\nPerhaps the answer is not of the kind that was asked for."
     )

@@ -8,7 +8,8 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong
 
 
 def _rotate(x: Float[np.ndarray, "n 3"], R: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "n 3"]:

@@ -1,6 +1,6 @@
 """Exercises of session 1: what symmetry does to a learning problem."""
 
-import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 
@@ -12,8 +12,10 @@ from e3nn import o3
 from jaxtyping import Float
 from torch import Tensor
 
-from tutorial_utils import gauge, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise, number, require
+from tutorial_utils import symmetry
+from tutorial_utils.exercises import _session_01_torus as _torus
+from tutorial_utils.exercises.engine import exercise, require
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, number, tensor
 
 # name -> function of positions (atoms, 3), and what it means if a test lets it pass
 _RIGHT = {
@@ -48,7 +50,13 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
     """Try a test on functions that obey the law, and on functions that break it."""
     x = torch.tensor(np.random.default_rng(3).normal(size=(5, 3)))
     for name, f in _RIGHT.items():
-        found = _size(answer(f, x))
+        given = answer(f, x)
+        found = _size(given)
+        if found == 1 and isinstance(given, bool | np.bool_):
+            raise Wrong(
+                f"rotation: {name} obeys the law, and your test says True. Return how badly a function "
+                "violates the law, a number: about zero for this one."
+            )
         if not found < 1e-5:  # also where the test computes in float32
             raise Wrong(
                 f"rotation: {name} obeys the law, but your test finds an error of {found:.1e}. "
@@ -65,6 +73,25 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
                 )
             if not found > 1e-3:
                 raise Wrong(f"rotation: your test finds only {found:.1e} wrong with {name}. {suspect}")
+    _look_everywhere(answer, x)
+    return (
+        f"Your test passes {len(_RIGHT)} functions that obey the law and catches {len(_WRONG)} that do not."
+    )
+
+
+def _look_everywhere(answer: Callable, x: Float[Tensor, "atoms 3"]) -> None:
+    """Raise if a test looks at one component only, or at the sign of the differences."""
+    e = torch.eye(3)
+    faults = {f"along {axis}": e[k] for k, axis in enumerate("xyz")}
+    faults |= {f"by as much along {'xy'[k]} as against {'yz'[k]}": e[k] - e[k + 1] for k in range(2)}
+    for where, fault in faults.items():
+        found = _size(answer(_only_as_given(x, fault), x))
+        if not found > 1e-3:
+            raise Wrong(
+                f"rotation: a function that is right for x as it is given, and wrong {where} as soon as x "
+                f"turns, passes your test with {found:.1e}. Suspect that components were left out, or added "
+                "before their absolute values were taken."
+            )
     for axis in torch.cartesian_prod(*3 * [torch.tensor([-1.0, 1.0])]):
         found = _size(answer(_growing(axis), x))
         if not found > 1e-3:
@@ -72,13 +99,21 @@ def write_the_test(answer: Callable[[Callable[[Tensor], Tensor], Tensor], float]
                 f"rotation: your test returns {found:.1e} for an arrow that is longer in some orientations "
                 "and never turns. A violation is a size: take absolute values, or squares, of all components."
             )
-    return (
-        f"Your test passes {len(_RIGHT)} functions that obey the law and catches {len(_WRONG)} that do not."
-    )
 
 
 def _times(sign: int, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return lambda x: sign * f(x)
+
+
+def _only_as_given(x: Float[Tensor, "atoms 3"], fault: Float[Tensor, "3"]) -> Callable[[Tensor], Tensor]:
+    """Return a function that is right where it was trained, and elsewhere wrong in one direction."""
+    home = x.sum(dim=0)
+
+    def f(x: Tensor) -> Tensor:
+        y = x.sum(dim=0)
+        return y + (y - home.to(y)).norm() * fault.to(y)
+
+    return f
 
 
 def _growing(axis: Float[Tensor, "3"]) -> Callable[[Tensor], Tensor]:
@@ -109,21 +144,23 @@ def dipole_without_origin(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     """Judge a dipole by the laws, and by its value where the charges are neutral."""
 
     def dipole(charges: Tensor, positions: Tensor) -> Tensor:
-        found = answer(charges, positions)
-        shape = np.shape(found)
-        if shape != (3,):
-            raise Wrong(f"Expected three numbers, shape (3,), got {type(found).__name__} {shape}.")
-        return torch.as_tensor(found, dtype=positions.dtype)
+        return tensor(answer(charges, positions), "The dipole, a sum over atoms,", (3,))
 
     ethanol = molecule("CH3CH2OH")
     ethanol.rattle(0.05, seed=0)
     q, r = _charges(ethanol), torch.tensor(ethanol.positions)
     neutral = q - q.mean()
-    difference = (dipole(neutral, r) - neutral @ r).abs().max().item()
+    found, wanted = dipole(neutral, r), neutral @ r
+    difference = (found - wanted).abs().max().item()
     if not difference < 1e-6:
+        ratio = (found @ wanted / (wanted @ wanted)).item()
+        cure = "Change the charges only by what is needed to make their sum zero."
+        if (found - ratio * wanted).abs().max() < 1e-6:
+            cure = f"It is {ratio:.4g} times that: suspect a factor or the unit, which is e Å."
+            if abs(ratio + 1) < 1e-6:
+                cure = "It has the opposite sign: a dipole points from minus to plus."
         raise Wrong(
-            f"For neutral charges the dipole is the sum of q r; yours is off by {difference:.1e} e Å. "
-            "Change the charges only by what is needed to make their sum zero."
+            f"For neutral charges the dipole is the sum of q r; yours is off by {difference:.1e} e Å. {cure}"
         )
     shift = (dipole(q, r + 1.0) - dipole(q, r)).abs().max().item()
     if not shift < 1e-6:
@@ -177,9 +214,9 @@ def _one_number(f: Callable[[np.ndarray], complex], x: Float[np.ndarray, "partic
 def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None:
     scale = abs(values).max()
     error = abs(exchanged + values).max() / scale
-    if error < 1e-8:
+    if error < ROUNDING:
         return
-    if abs(exchanged - values).max() / scale < 1e-8:
+    if abs(exchanged - values).max() / scale < ROUNDING:
         raise Wrong(
             f"{what} leaves the value as it is: the law of bosons, not of fermions. "
             "Suspect a sum, a permanent, a length or a square, which forgets the sign."
@@ -190,9 +227,6 @@ def _antisymmetric(values: np.ndarray, exchanged: np.ndarray, what: str) -> None
     )
 
 
-Features = Callable[[Float[Tensor, "2 L L"]], Tensor]
-
-
 @exercise(
     "1.4",
     title="Loop features of a torus",
@@ -201,102 +235,25 @@ Features = Callable[[Float[Tensor, "2 L L"]], Tensor]
         "L x L atoms have L² + 1 physical numbers. The plaquettes give L² - 1; which two loops are left?",
     ],
 )
-def loop_features(features: Features) -> str:
+def loop_features(features: _torus.Features) -> str:
     """Judge features(theta) of a torus: invariant under every gauge change, and complete."""
-    if not callable(features):
-        raise Wrong(f"The answer must be a function features(theta), got {type(features).__name__}.")
     rng = np.random.default_rng(14)
     for size in (3, 4):
         theta = torch.as_tensor(rng.uniform(-3, 3, (2, size, size)))
-        _need_gauge_invariance(features, theta, torch.as_tensor(rng.uniform(-3, 3, (size, size))))
-        rank = _independent(features, theta)
+        _torus.need_gauge_invariance(features, theta, torch.as_tensor(rng.uniform(-3, 3, (size, size))))
+        rank = _torus.independent(features, theta)
         if rank == 0:
             raise Wrong("The features do not change with the field at all: invariant, and vacuous.")
-        _need_wilson_loops(features, size)
+        _torus.need_wilson_loops(features, size)
         if rank < size**2 + 1:
             raise Wrong(
                 f"On a {size} x {size} torus {rank} of your numbers are independent, but {size**2 + 1} are "
                 "physical: different fields look the same. Is each plaquette there?"
             )
-        _need_whole_angles(features, theta)
-        if _apart(features, theta, -theta) < 1e-8:
+        _torus.need_whole_angles(features, theta)
+        if _torus.apart(features, theta, -theta) < ROUNDING:
             raise Wrong("A field and its reverse look the same: cos forgets the sense of the flux. Add sin.")
     return "Invariant under every gauge change, and complete: plaquettes and two Wilson loops."
-
-
-def _real(features: Features, theta: Float[Tensor, "2 L L"]) -> Float[Tensor, " features"]:
-    """Return the answer's numbers as one real vector."""
-    found = features(theta.clone())
-    parts = found if isinstance(found, list | tuple) else [found]
-    try:
-        tensors = [part if isinstance(part, Tensor) else torch.as_tensor(np.asarray(part)) for part in parts]
-        output = torch.cat([tensor.detach().flatten() for tensor in tensors])
-    except (TypeError, RuntimeError) as reason:
-        raise Wrong(f"Return a tensor of numbers; got {type(found).__name__}.") from reason
-    output = torch.view_as_real(output) if output.is_complex() else output
-    if not output.isfinite().all():
-        raise Wrong("Some of the features are infinite or no number at all.")
-    return output.to(theta.dtype).flatten()
-
-
-def _apart(features: Features, a: Float[Tensor, "2 L L"], b: Float[Tensor, "2 L L"]) -> float:
-    """Return the largest difference between the features of two fields."""
-    return float((_real(features, a) - _real(features, b)).abs().max())
-
-
-def _need_gauge_invariance(
-    features: Features, theta: Float[Tensor, "2 L L"], angles: Float[Tensor, "L L"]
-) -> None:
-    """Raise if a gauge change, or a whole turn of one link, changes the features."""
-    error = _apart(features, theta, theta + torch.stack([angles.roll(-1, 0), angles.roll(-1, 1)]) - angles)
-    if error > 1e-8:
-        raise Wrong(
-            f"The features change under a gauge change by {error:.2g}: is every link in a closed loop?"
-        )
-    turned = theta.clone()
-    turned[:, 0, 0] += 2 * math.pi
-    error = _apart(features, theta, turned)
-    if error > 1e-8:
-        raise Wrong(
-            f"The features change by {error:.2g} when 2π is added to a link, which is the same link: "
-            "take exp(i flux), or cos and sin."
-        )
-
-
-def _need_wilson_loops(features: Features, size: int) -> None:
-    """Raise if flux through a hole of a torus without any other field is not seen."""
-    for axis, holes in {"x": (0.9, 0.0), "y": (0.0, 0.9)}.items():
-        fields = (gauge.torus(size, size), gauge.torus(size, size, holes=holes))
-        if _apart(features, *(lattice.phases.view(2, size, size) for lattice in fields)) < 1e-8:
-            raise Wrong(
-                "Two tori with different holonomy look the same: add the Wilson loops "
-                f"(flux through the hole along {axis} is not seen)."
-            )
-
-
-def _need_whole_angles(features: Features, theta: Float[Tensor, "2 L L"]) -> None:
-    """Raise if a flux, or two, and the same plus a fraction of a turn look the same."""
-    hole_x, hole_y = torch.zeros(2, *theta.shape, dtype=theta.dtype)
-    hole_x[0, 0] = hole_y[1, :, 0] = 2 * math.pi
-    links = 2 * math.pi * torch.eye(theta.numel(), dtype=theta.dtype).view(-1, *theta.shape)
-    turns = [("a plaquette", link) for link in links]
-    turns += [("a hole", hole_x), ("the other hole", hole_y), ("both holes", hole_x + hole_y)]
-    for part in range(2, 6):
-        for where, whole_turn in turns:
-            if _apart(features, theta, theta + whole_turn / part) < 1e-8:
-                raise Wrong(
-                    f"A flux φ and φ + 2π/{part} through {where} look the same: enough independent numbers, "
-                    "and still not complete. Suspect a multiple of the angle, as in exp(2iφ), a tangent, or "
-                    "sums and differences in the place of loops: take exp(iφ) of each, or cos φ and sin φ."
-                )
-
-
-def _independent(features: Features, theta: Float[Tensor, "2 L L"]) -> int:
-    """Return the number of independent features: the rank of their derivatives by the links."""
-    step = 1e-5
-    shifts = step * torch.eye(theta.numel(), dtype=theta.dtype).view(-1, *theta.shape)
-    slopes = [(_real(features, theta + s) - _real(features, theta - s)) / (2 * step) for s in shifts]
-    return int(torch.linalg.matrix_rank(torch.stack(slopes), atol=1e-6))
 
 
 _MOLECULES = ("BF3", "NH3", "H2O2")
@@ -347,6 +304,8 @@ def _why_not_zero(irrep: str, number: int, group: Float[Tensor, "operations 3 3"
     )
     if irrep in ("0o", "1e"):
         return f"{left}: no reflection is among them, so the molecule is chiral and parity forbids nothing."
+    if irrep == "1o":
+        return f"{left}: the operations leave a direction alone, and a dipole may point along it."
     if irrep.endswith("o"):
         return (
             f"{left}: the group has no inversion, and Y_{irrep[0]} contains an invariant: "
@@ -382,19 +341,25 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
 
 
 def read_irreps(found: object) -> set[str]:
-    """Read names of irreps, o3.Irrep objects, or a sum such as "2e+1x4e"."""
+    """Read names of irreps, o3.Irrep objects, pairs (l, parity), or a text such as "2e+1x4e" or "2e, 4e"."""
+    if isinstance(found, Mapping):  # irrep -> whether, or how often
+        found = [key for key, value in found.items() if value is None or value]
     one = isinstance(found, str | o3.Irreps | o3.Irrep)
-    parts = list(found) if isinstance(found, Iterable) and not one else [found]
+    names: list[str] = []
     try:
-        return {
-            str(ir)
-            for part in parts
-            for _, ir in o3.Irreps([(1, part)] if isinstance(part, o3.Irrep) else part)
-        }
+        for part in [found] if one or not isinstance(found, Iterable) else found:
+            if isinstance(part, o3.Irrep):
+                names.append(str(part))
+            elif type(part) is tuple:
+                names.append(str(o3.Irrep(*part)))
+            else:
+                texts = re.split(r"[\s,+]+", part.strip()) if isinstance(part, str) else [part]
+                names += [str(ir) for text in texts for _, ir in o3.Irreps(text)]
     except (ValueError, AssertionError, TypeError) as reason:
         raise Wrong(
             f'Expected names of irreps, degree, then parity e or o, such as {{"2e", "3e"}}; got {found!r}.'
         ) from reason
+    return set(names)
 
 
 def _why_not(irrep: o3.Irrep, before: int, after: int, kept: int, order: int) -> str:
@@ -466,12 +431,7 @@ def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
     a, b = torch.nn.functional.normalize(torch.tensor(rng.normal(size=(2, 3))), dim=1)
 
     def target(axis: Tensor) -> Tensor:
-        given = answer(axis)
-        try:
-            rows = torch.stack(given) if isinstance(given, list) and torch.is_tensor(given[0]) else given
-            found = torch.as_tensor(rows, dtype=axis.dtype)
-        except (TypeError, ValueError, RuntimeError) as reason:
-            raise Wrong(f"Expected a tensor of numbers, got {type(given).__name__}.") from reason
+        found = tensor(answer(axis), "The target").squeeze()
         if found.shape not in ((3, 3), (5,), (3,)) or not found.isfinite().all():
             shape = tuple(found.shape)
             raise Wrong(f"Expected a matrix (3, 3) or five finite numbers (5,), got the shape {shape}.")
@@ -489,7 +449,8 @@ def two_heads(answer: Callable[[Tensor], Tensor]) -> str:
         if (error := (after - expected).abs().max().item()) > 1e-6:
             raise Wrong(
                 f"rotation fails for the target, by {error:.1e}: it does not turn with the axis. "
-                "Suspect a choice of sign in fixed axes, or absolute values of components."
+                "Suspect a choice of sign in fixed axes, absolute values or squares of components"
+                + (", or the order of a 2e: e3nn's polar axis is y." if len(after) == 5 else ".")
             )
     if (target(a) - target(b)).abs().max() < 1e-6:
         raise Wrong("Different axes get the same target: it has the symmetry, but says nothing.")

@@ -1,6 +1,6 @@
 """Exercises of session 2: the group theory that networks use."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from tutorial_utils import groups, symmetry, tensors
 from tutorial_utils.exercises import _session_02_cases as _cases
-from tutorial_utils.exercises.engine import Wrong, exercise, number
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong, number
 
 
 @exercise(
@@ -23,6 +24,7 @@ from tutorial_utils.exercises.engine import Wrong, exercise, number
         "table[table] holds all (gh)k, table[:, table] all g(hk). "
         "The identity need not be number 0: search for it.",
     ],
+    none=True,
 )
 def first_broken_axiom(answer: Callable[[np.ndarray], str | None]) -> str:
     """Name the broken axiom of planted tables that are no groups, and accept shuffled groups."""
@@ -54,6 +56,7 @@ _AXIOMS = ("closure", "associativity", "identity", "inverses")
 
 def _axiom(answer: Callable[[np.ndarray], str | None], rows: np.ndarray | list) -> str | None:
     found = answer(np.array(rows))
+    found = found.strip().lower() if isinstance(found, str) else found
     if found is not None and (not isinstance(found, str) or found not in _AXIOMS):
         raise Wrong(
             f"Your function returned {found!r}; expected None or one of 'closure', 'associativity', "
@@ -77,7 +80,7 @@ def number_of_irreps(answer: Callable[[np.ndarray], tuple[int, int]]) -> str:
     }
     for name, table in {**tables, "the quaternion group": _cases.quaternions()}.items():
         given = answer(table)
-        if np.shape(given) != (2,):
+        if not isinstance(given, Sequence | np.ndarray | torch.Tensor) or len(given) != 2:
             raise Wrong(f"Your function returned {given!r}; expected two numbers, (complex, real).")
         complex_ones, real_ones = (number(n, "Each of the two counts") for n in given)
         _right_count(name, table, (complex_ones.real, real_ones.real))
@@ -93,6 +96,8 @@ def _right_count(name: str, table: np.ndarray, given: tuple[float, float]) -> No
     if given[0] != whole:
         order = given[0] == len(table) and len(table) > whole
         why = "That is the number of operations: conjugate ones share all characters." if order else ""
+        if given == (real, whole):
+            why = "The two numbers are exchanged: complex comes first."
         raise Wrong(
             f"{name} has {whole} complex irreps, as many as classes; you count {given[0]:g}. {why}".rstrip()
         )
@@ -112,6 +117,8 @@ _MISTAKES = {
     "modes": "you count modes, and a spectrum shows frequencies: degenerate modes share one line.",
     "motions": "that counts all motions. Take translations (a vector) and rotations (an axial vector) away.",
     "swapped": "infrared and Raman are exchanged: a dipole is a vector, a polarizability has two indices.",
+    "all": "not every vibration is seen: an irrep has to occur in a vector for infrared, and in a symmetric "
+    "tensor for Raman.",
     "vector": "the polarizability has two indices: take the character of a symmetric tensor, not a vector's.",
 }
 
@@ -171,7 +178,8 @@ def _seen(name: str, slip: str = "") -> tuple[int, int]:
     rotations = np.linalg.det(R) * (χ - R[:, 2, 2] * (name == "CO2"))
     irreps = table.decompose(stay * χ - (0 if slip == "motions" else χ + rotations))
     vector, tensor = table.decompose(χ), table.decompose((χ**2 + groups.characters(R @ R)) / 2)
-    light = {"swapped": (tensor, vector), "vector": (vector, vector)}.get(slip, (vector, tensor))
+    lights = {"swapped": (tensor, vector), "vector": (vector, vector), "all": (irreps, irreps)}
+    light = lights.get(slip, (vector, tensor))
     size = table.dimensions if slip == "modes" else dict.fromkeys(table, 1)
     infrared, raman = (sum(n * size[irrep] for irrep, n in irreps.items() if irrep in seen) for seen in light)
     return infrared, raman
@@ -227,6 +235,12 @@ def _path_slips(cases: list, right: list[int], found: list[int]) -> dict[str, li
         "Parity is missing: improper operations count with the sign of odd irreps.": [
             _independent_products(a[0] + "e", b[0] + "e", c[0] + "e", name) for a, b, c, name in cases
         ],
+        "That counts the invariants in a ⊗ b: the third irrep, c, is missing from the average.": [
+            _independent_products(a, b, "0e", name) for a, b, _, name in cases
+        ],
+        "That is the count for rotations alone: reflections and inversion are operations, too.": [
+            _independent_products(*case, proper=True) for case in cases
+        ],
         "That is the sum over the operations, not their mean: divide by the order of the group.": [
             n * len(groups.molecular(case[3])) for n, case in zip(right, cases, strict=True)
         ],
@@ -248,13 +262,17 @@ def _path_cases() -> list[tuple[str, str, str, str]]:
 def _whole(value: float, case: tuple[str, ...]) -> int:
     found = number(value, f"What paths{case[:3]} returns").real
     if abs(found - round(found)) > 1e-6:
-        raise Wrong(f"paths{case[:3]} under {case[3]} returned {found:.3g}; a count is a whole number")
+        raise Wrong(
+            f"paths{case[:3]} under {case[3]} returned {found:.3g}; a count is a whole number. Suspect a "
+            "division by a dimension, or a mean over something else than the operations."
+        )
     return round(found)
 
 
-def _independent_products(a: str, b: str, c: str, name: str) -> int:
+def _independent_products(a: str, b: str, c: str, name: str, *, proper: bool = False) -> int:
     """Count without characters: the rank of the projector on tensors that no operation changes."""
     R = torch.tensor(np.array(groups.molecular(name)))
+    R = R[torch.linalg.det(R) > 0] if proper else R
     A, B, C = (o3.Irrep(irrep).D_from_matrix(R).numpy() for irrep in (a, b, c))
     average = groups.tensor_product(groups.tensor_product(A, B), C).mean(axis=0)
     return int(np.linalg.matrix_rank(average, tol=1e-6))
@@ -279,10 +297,14 @@ def two_surprises(answer: Mapping[str, set[str]]) -> str:
     for question, classes in answer.items():
         if not isinstance(classes, str | Iterable):
             raise Wrong(f"{question}: give a set of names of classes, got {classes!r}.")
-        given = {classes} if isinstance(classes, str) else {str(name) for name in classes}
+        names = classes.replace(",", " ").split() if isinstance(classes, str) else classes
+        given = {str(name) for name in names}
         strange = sorted(given - set(groups.CRYSTALLOGRAPHIC))
         if strange:
-            raise Wrong(f"{question}: {strange[0]!r} is none of the 32 classes; a bar is written as in -42m.")
+            raise Wrong(
+                f"{question}: {strange[0]!r} is none of the 32 classes, which are written as in "
+                f"groups.CRYSTALLOGRAPHIC: a bar as in -42m."
+            )
         for name in groups.CRYSTALLOGRAPHIC:
             belongs, reason = _surprise(question, name)
             if belongs != (name in given):
@@ -326,6 +348,7 @@ def largest_symmetry(answer: Callable[[Float[np.ndarray, "3 3 3 3"], float], str
     """Try tensors of known symmetry, turned and noisy; one is nearly cubic, but not quite."""
     for label, expected, C, noise in _cases.elastic_samples():
         found = answer(C, noise)
+        found = found.strip().lower() if isinstance(found, str) else found
         if not isinstance(found, str) or found not in tensors.ELASTIC_CLASSES:
             shown = repr(found) if isinstance(found, str) else type(found).__name__
             raise Wrong(f"return one of {', '.join(tensors.ELASTIC_CLASSES)}; got {shown}")
@@ -352,9 +375,11 @@ def _why(found: str, expected: str, C: Float[np.ndarray, "3 3 3 3"], noise: floa
         )
         if found == "triclinic":
             text += (
-                " Triclinic always fits best, with misfit 0. "
-                "Suspect the smallest misfit, or a crystal not turned."
+                " Triclinic always fits, with misfit 0. Suspect the smallest misfit, a bound that does not "
+                "grow with the number of removed components, or a crystal not turned."
             )
+        elif right.misfit > typical:
+            text += " Chance may exceed its average: allow twice that, on the square."
         return text
     by_chance = noise * (21 - said.constants) ** 0.5
     ratio = said.misfit / by_chance

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from tutorial_utils import symmetry
 from tutorial_utils.exercises._session_05_cases import PLANTED, Force, pairs
-from tutorial_utils.exercises.engine import Wrong, exercise, number
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong, number, tensor
 
 Split = Callable[[np.ndarray, float], tuple[Sequence[int], Sequence[int]]]
 
@@ -69,7 +70,7 @@ def _judge_split(name: str, time: Float[np.ndarray, " frames"], gap: float, part
 
 def _indices(part, frames: int) -> np.ndarray:
     """Return the frames of one part, given as indices or as a mask of all frames."""
-    given = np.asarray(part)
+    given = np.asarray(sorted(part) if isinstance(part, set | frozenset) else part)
     if given.dtype == bool and given.shape == (frames,):
         return np.flatnonzero(given)
     if given.size and given.dtype.kind not in "iu":
@@ -141,9 +142,12 @@ def _loner(F: Float[np.ndarray, "members frames atoms 3"]) -> Float[np.ndarray, 
 
 
 def _chosen(answer: Choice, F: Float[np.ndarray, "members frames atoms 3"], count: int) -> set[int]:
-    found = np.asarray(answer(F, count))
+    given = answer(F, count)
+    found = np.asarray(sorted(given) if isinstance(given, set | frozenset) else given)
     if found.shape != (count,) or found.dtype.kind not in "iu":
-        raise Wrong(f"For count = {count} expected {count} whole numbers, got shape {found.shape}.")
+        what = "numbers that are not whole: return indices, as argsort does, not the spread itself"
+        got = what if found.shape == (count,) else f"shape {found.shape}"
+        raise Wrong(f"For count = {count} expected {count} whole numbers, got {got}.")
     frames = {int(i) % F.shape[1] for i in found}
     if len(frames) < count:
         raise Wrong(f"Of {count} chosen frames only {len(frames)} differ.")
@@ -214,6 +218,7 @@ Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
         "np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1])); nan outside the points.",
     ],
     nan=True,
+    none=True,
 )
 def how_many_times_fewer(answer: Saving) -> str:
     """Compare with exact power laws, in other units, with roles exchanged, and beyond what was measured."""
@@ -254,7 +259,7 @@ def how_many_times_fewer(answer: Saving) -> str:
 
 def _saved(answer: Saving, n, strong, weak, level: float) -> float:
     found = answer(n, strong, weak, level)
-    if np.size(found) == 1 and np.asarray(found).dtype.kind == "f" and np.isnan(found):
+    if found is not None and (values := tensor(found, "The saving")).numel() == 1 and values.isnan():
         return np.nan
     return float(number(found, "The saving").real)
 
@@ -266,7 +271,9 @@ def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, c
     suspect = (
         "For each model: how many frames give this error? The factor is the weak model's over the strong's."
     )
-    if 0.5 < found / exact < 2:
+    if abs(found - np.log(exact)) < 1e-6:
+        suspect = "That is the logarithm of the factor: take exp of what you interpolated."
+    elif 0.5 < found / exact < 2:
         suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
     lines = [np.polyfit(np.log(n), np.log(errors), 1) for errors in (weak, strong)]
     fits = [np.exp((np.log(level) - start) / slope) for slope, start in lines]
@@ -300,6 +307,7 @@ def no_gradient(answer: Callable[[Force, np.ndarray], bool]) -> str:
         for _ in range(3):
             x = corners + rng.normal(scale=0.05, size=corners.shape)
             found = answer(_careful(force), x)
+            found = found.item() if np.size(found) == 1 and hasattr(found, "item") else found
             if np.ndim(found) or found not in (True, False):
                 raise Wrong(f"Your function returned {found!r}; expected True (a gradient) or False.")
             if bool(found) == honest:
@@ -332,8 +340,13 @@ def gentle_cutoff(answer: Callable[[Tensor, float], Tensor]) -> str:
     for cutoff in (4.0, 5.5):
         r = torch.linspace(0.01, 1.5 * cutoff, 301, dtype=torch.float64)
         f = answer(r, cutoff)
-        if not isinstance(f, Tensor) or f.shape != r.shape:
-            raise Wrong(f"Expected a tensor of shape {tuple(r.shape)}, one value for each distance.")
+        if not isinstance(f, Tensor):
+            raise Wrong(
+                f"Expected a tensor, got {type(f).__name__}: forces are derivatives, and NumPy and Python do "
+                "not pass them on. Stay in torch: torch.where, torch.cos, clamp."
+            )
+        if f.shape != r.shape:
+            raise Wrong(f"Expected the shape {tuple(r.shape)}, one value for each distance.")
         if f.isnan().any():
             raise Wrong(f"At r = {r[f.isnan()].min():.2f} Å, for a cutoff of {cutoff} Å, it is not a number.")
         if f[r > cutoff].abs().max() > 0:
@@ -360,7 +373,10 @@ def _falls(answer: Callable, inside: Tensor, cutoff: float) -> None:
         raise Wrong(f"At r = 0 it is {start:.3g}; expected 1, so that close neighbours count in full.")
     rise = inside.diff().max().item()
     if rise > 1e-9:
-        raise Wrong(f"It rises by {rise:.2g} between two distances; an atom that leaves must count less.")
+        raise Wrong(
+            f"It rises by {rise:.2g} between two distances; an atom that leaves must count less. "
+            "Suspect the sign, or degrees: torch.cos takes radians."
+        )
 
 
 def _no_kick(answer: Callable, cutoff: float) -> None:
@@ -370,6 +386,10 @@ def _no_kick(answer: Callable, cutoff: float) -> None:
         (slope,) = torch.autograd.grad(energy, x)
         return energy.item(), -slope.item()
 
+    inner = torch.tensor([0.6 * cutoff, 0.8 * cutoff], dtype=torch.float64, requires_grad=True)
+    values = answer(inner, cutoff)
+    if not values.requires_grad and values[0] != values[1]:
+        raise Wrong("No derivative comes back, so no force does: stay in torch, and do not detach.")
     (E_in, F_in), (E_out, F_out) = both(cutoff - 1e-6), both(cutoff + 1e-6)
     if abs(E_in - E_out) > 1e-5:
         raise Wrong(
@@ -395,6 +415,7 @@ def _no_kick(answer: Callable, cutoff: float) -> None:
         "In the middle log σ = log c + 2 log Δt: take c as the median of σ/Δt², then Δt = sqrt(budget / c).",
         "Drop points whose σ lies far above the law (unstable) or hardly changes with Δt (rounding).",
     ],
+    none=True,
 )
 def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> str:
     """Give measured fluctuations with a floor of rounding and unstable steps; ask for a step in a budget."""
@@ -418,6 +439,10 @@ def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> st
             why = line + "the longest steps are beyond the limit of stability; leave them out."
         elif floor > 0:
             why = line + "at short steps rounding sets a floor that no step gets below."
+        elif abs(found * wanted - 1) < 0.08:
+            why = "That is the reciprocal: the step is the root of budget / c, with c = σ / Δt²."
+        elif min(abs(found / wanted * factor - 1) for factor in (1000**0.5, 1000**-0.5)) < 0.08:
+            why = "That is off by the root of 1000: suspect meV where eV is meant."
         elif found >= 0.99 * dt.min():
             why = "That step was not measured: use the law σ = c Δt², not the nearest points."
         else:
@@ -454,7 +479,7 @@ def other_reference_energies(answer: Shifts) -> str:
         start = old[: counts.shape[1]]
         E_model = counts @ start - counts @ rng.uniform(2, 5, len(start)) + rng.normal(size=len(counts))
         E_label = E_model + counts @ Δ
-        found = np.asarray(answer(counts, E_label, E_model, start), dtype=float)
+        found = tensor(answer(counts, E_label, E_model, start), f"{name}: what you return").numpy()
         if found.shape != start.shape:
             raise Wrong(f"{name}: expected one shift for each of {len(start)} elements, got {found.shape}.")
         if np.isnan(found).any():

@@ -1,6 +1,5 @@
 """Exercises of session 6: predict electron densities."""
 
-import operator
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -12,7 +11,8 @@ from torch import Tensor
 
 from tutorial_utils.densities import molecules, network
 from tutorial_utils.densities.network import DensityNetwork
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong, number, tensor
 
 _TOP = 4  # highest degree of the basis
 
@@ -60,11 +60,17 @@ def _miscount(count: float, N: float, before: float) -> str:
     start = f"With N = {N:g} and {before:.2f} electrons to begin with, q·c' is {count:.5g}"
     if abs(count - 10) < 1e-5:
         return f"{start}. Suspect a 10 in the place of N."
+    if abs(count - (2 * before - N)) < 1e-5:
+        return f"{start}. The change goes the wrong way: suspect the sign of N - q·c."
+    if abs(count - (before + N)) < 1e-5:
+        return f"{start}. N electrons were added; only what is missing, N - q·c, should be."
+    if abs(count - (N - before)) < 1e-5:
+        return f"{start}. That is the change alone: add it to c."
     return f"{start}: {abs(count - N):.2g} {'are missing' if count < N else 'are too many'}."
 
 
 def _numbers(answer: Callable, *inputs: object) -> np.ndarray:
-    found = np.asarray(answer(*inputs), dtype=float)
+    found = tensor(answer(*inputs), "What your function returns").numpy()
     if found.shape != (30,) or not np.isfinite(found).all():
         raise Wrong(f"For 30 coefficients your function returned {found.shape}; expected 30 finite numbers.")
     return found
@@ -76,62 +82,18 @@ def _reason(found: np.ndarray, c: np.ndarray, q: np.ndarray) -> str:
         return "The count is right, but all is scaled: the core grows as well, where nothing was missing."
     if _parallel(change, q):
         return "The count is right, and the change along q the shortest in numbers, but not in energy: use J."
-    return "The count is right, but the change is not the least in the Coulomb metric."
+    return (
+        "The count is right, but the change is not the least in the Coulomb metric: it runs along J⁻¹q. "
+        "Suspect J q where solve(J, q) is meant."
+    )
 
 
 def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
     return abs(a @ b) > (1 - 1e-10) * np.linalg.norm(a) * np.linalg.norm(b)
 
 
-Irreps = Callable[[str], o3.Irreps]
-
-
 @exercise(
     "6.2",
-    title="Another element",
-    hint=[
-        "One shell of these functions is one exponent; bas_angular(shell) is its l.",
-        "o3.Irreps([(count, (l, (-1) ** l)), ...]) with the parity of spherical harmonics.",
-    ],
-)
-def another_element(answer: Irreps) -> str:
-    """Compare with PySCF's functions for elements of three rows, parity and multiplicity apart."""
-    for symbol in ("O", "H", "C", "Na", "S"):
-        found, wanted = o3.Irreps(answer(symbol)), _irreps(symbol)
-        for l in range(max(ir.l for _, ir in (*found, *wanted)) + 1):
-            n, right = (sum(mul for mul, ir in irreps if ir.l == l) for irreps in (found, wanted))
-            if n != right:
-                hint = _count(symbol, n, right, l)
-                raise Wrong(f"{symbol}: {n} of degree l = {l}, but there are {right}.{hint}")
-        for _, ir in found:
-            if ir.p != (-1) ** ir.l:
-                raise Wrong(
-                    f"{symbol}: inversion fails for {ir}: functions of degree {ir.l} have the parity (-1)^l."
-                )
-    return "Right for five elements of three rows: any molecule can have such coefficients."
-
-
-def _irreps(symbol: str) -> o3.Irreps:
-    from pyscf import gto
-
-    from tutorial_utils.densities import fitting
-
-    atom = gto.M(atom=symbol, basis=fitting.UNIVERSAL, spin=None, verbose=0)
-    return fitting.read_basis(atom).irreps(symbol)
-
-
-def _count(symbol: str, n: int, right: int, l: int) -> str:
-    if n == right * (2 * l + 1):
-        return " Suspect that components were counted, not shells."
-    if (symbol, l, n) == ("O", 1, right + 1):
-        return " Suspect the one more p that section 2 adds: the basis itself is asked for."
-    if 0 < n < right:
-        return " Suspect another basis, or the contracted one: its name has to begin with unc-."
-    return ""
-
-
-@exercise(
-    "6.3",
     title="Translate",
     hint=[
         "Renaming axes is a rotation of the axes: (x, y, z) -> (z, x, y).",
@@ -142,7 +104,7 @@ def translate(answer: Callable[[int], Tensor]) -> str:
     """Compare functions: PySCF's harmonics, translated, have to be e3nn's at any point."""
     r = torch.tensor(np.random.default_rng(0).normal(size=(50, 3)))
     for l in range(5):
-        Q = torch.as_tensor(answer(l)).to(torch.float64)
+        Q = tensor(answer(l), f"l = {l}: your matrix")
         if Q.shape != (2 * l + 1, 2 * l + 1):
             raise Wrong(f"l = {l}: expected a ({2 * l + 1}, {2 * l + 1}) matrix, got {tuple(Q.shape)}.")
         theirs, ours = _harmonics(l, r)
@@ -175,55 +137,11 @@ def _suspect(l: int, Q: Tensor, theirs: Tensor, ours: Tensor) -> str:
     return "Suspect the axes: what PySCF measures from z, e3nn measures from y."
 
 
-@exercise(
-    "6.4",
-    title="The least edge that reaches everything",
-    hint=[
-        "l = 4 is the hardest: which K gives it from features up to L?",
-        "|l1 - l2| <= l <= l1 + l2, and natural parities ask for l1 + l2 + l to be even.",
-    ],
-)
-def least_edge(answer: Mapping[int, int]) -> str:
-    """Multiply out which degrees of natural parity arise, for the answer and for one less."""
-    if not isinstance(answer, Mapping) or set(answer) != set(range(4)):
-        raise Wrong("Give a number for each highest feature: {0: …, 1: …, 2: …, 3: …}.")
-    for L, given in answer.items():
-        K = _whole(L, given)
-        missing = sorted(set(range(_TOP + 1)) - _reached(L, K))
-        if missing:
-            kinds = ", ".join(f"{l}{'eo'[l % 2]}" for l in missing)
-            raise Wrong(f"L = {L}: features up to {L} times edges up to {K} never give {kinds}.")
-        if K > 0 and _reached(L, K - 1) >= set(range(_TOP + 1)):
-            raise Wrong(f"L = {L}: K = {K} is enough, but not the least; {K - 1} is enough too.")
-    return "K = 4 - L. And features up to 4 need no directions at all in the last convolution."
-
-
-def _whole(L: int, K: object) -> int:
-    """Read a whole number, Python's, NumPy's or torch's."""
-    try:
-        found = -1 if isinstance(K, bool) else operator.index(K)  # type: ignore[arg-type]
-    except TypeError:
-        found = -1
-    if found < 0:
-        raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
-    return found
-
-
-def _reached(L: int, K: int) -> set[int]:
-    return {
-        l
-        for a in range(L + 1)
-        for b in range(min(K, L + _TOP) + 1)  # larger ones give nothing up to the top
-        for l in range(abs(a - b), a + b + 1)
-        if (a + b + l) % 2 == 0
-    }
-
-
 Loss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 
 @exercise(
-    "6.5",
+    "6.3",
     title="A loss with a meaning",
     hint=[
         "Δ @ M @ Δ is the square; divide by the electrons, then take the root.",
@@ -243,8 +161,14 @@ def loss_with_a_meaning(answer: Loss) -> str:
         square**0.5: "The electrons are missing: a cluster of twelve would count more than one molecule.",
         (square / 20) ** 0.5: "Divide by the electrons, not by the number of functions.",
         square**0.5 / 10: "N_e stands outside the root; inside, as Δcᵀ M Δc / N_e, it belongs.",
+        float(((Δ[:, None] * M * Δ) / 10).diagonal().sum())
+        ** 0.5: "Only the diagonal of M is used: overlaps are lost.",
+        float(Δ.abs().mean()): "That is the mean error of coefficients: M and the electrons are missing.",
+        float(Δ.square().mean())
+        ** 0.5: "That is the error of coefficients: M and the electrons are missing.",
+        float(abs((target + Δ) @ M @ (target + Δ) - target @ M @ target) / 10) ** 0.5: "That is a difference "
+        "of norms. Take the norm of the difference, predicted - target.",
         float(Δ @ Δ / 10) ** 0.5: "M is not used: this measures coefficients, not densities.",
-        float(Δ @ torch.diag(M.diag()) @ Δ / 10) ** 0.5: "Only the diagonal of M is used: overlaps are lost.",
     }
     for value, message in slips.items():
         if abs(found - value) < 1e-6 * abs(value):
@@ -255,7 +179,7 @@ def loss_with_a_meaning(answer: Loss) -> str:
         if abs(found / wanted - 1) > 1e-6:
             suspect = "" if electrons == 10 else " Suspect a fixed number in the place of electrons."
             raise Wrong(f"With N_e = {electrons:g} it is {found / wanted:.6g} times the formula.{suspect}")
-    for scale in (1.0, 1e-3, 1e-6):
+    for scale in (1.0, 1e-3, 1e-4):  # a summand of 1e-8 under the root still passes
         _compare_gradient(answer, target, scale * Δ, M)
     at_goal = target.clone().requires_grad_()
     value = answer(at_goal, target, M, 10.0)
@@ -275,7 +199,7 @@ def _compare_gradient(answer: Loss, target: Tensor, Δ: Tensor, M: Tensor) -> No
         raise Wrong("No gradient comes back: do not leave torch, and do not detach.")
     (found,) = torch.autograd.grad(value, at, allow_unused=True)
     wanted = M @ Δ / 10 / (Δ @ M @ Δ / 10).sqrt()
-    if found is None or (found - wanted).norm() > 1e-4 * wanted.norm():
+    if found is None or (found - wanted).norm() > 0.02 * wanted.norm():
         off = 1.0 if found is None else float((found - wanted).norm() / wanted.norm())
         error = float((Δ @ M @ Δ / 10).sqrt())
         raise Wrong(
@@ -292,7 +216,50 @@ def _number(answer: Loss, predicted: Tensor, target: Tensor, M: Tensor, electron
 
 
 @exercise(
-    "6.6",
+    "6.4",
+    title="The least edge that reaches everything",
+    hint=[
+        "l = 4 is the hardest: which K gives it from features up to L?",
+        "|l1 - l2| <= l <= l1 + l2, and natural parities ask for l1 + l2 + l to be even.",
+    ],
+)
+def least_edge(answer: Mapping[int, int]) -> str:
+    """Multiply out which degrees of natural parity arise, for the answer and for one less."""
+    if isinstance(answer, list | tuple) and len(answer) == 4:
+        answer = dict(enumerate(answer))
+    if not isinstance(answer, Mapping) or set(answer) != set(range(4)):
+        raise Wrong("Give a number for each highest feature: {0: …, 1: …, 2: …, 3: …}.")
+    for L, given in answer.items():
+        K = _whole(L, given)
+        missing = sorted(set(range(_TOP + 1)) - _reached(L, K))
+        if missing:
+            kinds = ", ".join(f"{l}{'eo'[l % 2]}" for l in missing)
+            raise Wrong(f"L = {L}: features up to {L} times edges up to {K} never give {kinds}.")
+        if K > 0 and _reached(L, K - 1) >= set(range(_TOP + 1)):
+            raise Wrong(f"L = {L}: K = {K} is enough, but not the least; {K - 1} is enough too.")
+    return "K = 4 - L. And features up to 4 need no directions at all in the last convolution."
+
+
+def _whole(L: int, K: object) -> int:
+    """Read a whole number, Python's, NumPy's or torch's."""
+    found = -1.0 if isinstance(K, bool) else number(K, f"L = {L}: expected a whole number from 0 on; K").real
+    if found < 0 or found != round(found):
+        raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
+    return round(found)
+
+
+def _reached(L: int, K: int) -> set[int]:
+    return {
+        l
+        for a in range(L + 1)
+        for b in range(min(K, L + _TOP) + 1)  # larger ones give nothing up to the top
+        for l in range(abs(a - b), a + b + 1)
+        if (a + b + l) % 2 == 0
+    }
+
+
+@exercise(
+    "6.5",
     title="How far does it see?",
     hint=[
         "Atom 0 hears from atoms within 5 Å, and these had heard from atoms within 5 Å of theirs.",
@@ -343,3 +310,60 @@ def _model() -> DensityNetwork:
 
 def _size(atoms: Atoms) -> int:
     return _model().basis.irreps(atoms.symbols[0]).dim
+
+
+Irreps = Callable[[str], o3.Irreps]
+
+
+@exercise(
+    "6.6",
+    title="Another element",
+    hint=[
+        "One shell of these functions is one exponent; bas_angular(shell) is its l.",
+        "o3.Irreps([(count, (l, (-1) ** l)), ...]) with the parity of spherical harmonics.",
+    ],
+)
+def another_element(answer: Irreps) -> str:
+    """Compare with PySCF's functions for elements of three rows, parity and multiplicity apart."""
+    for symbol in ("O", "H", "C", "Na", "S"):
+        found, wanted = _read_irreps(answer(symbol)), _irreps(symbol)
+        for l in range(max(ir.l for _, ir in (*found, *wanted)) + 1):
+            n, right = (sum(mul for mul, ir in irreps if ir.l == l) for irreps in (found, wanted))
+            if n != right:
+                hint = _count(symbol, n, right, l)
+                raise Wrong(f"{symbol}: {n} of degree l = {l}, but there are {right}.{hint}")
+        for _, ir in found:
+            if ir.p != (-1) ** ir.l:
+                raise Wrong(
+                    f"{symbol}: inversion fails for {ir}: functions of degree {ir.l} have the parity (-1)^l."
+                )
+    return "Right for five elements of three rows: any molecule can have such coefficients."
+
+
+def _read_irreps(found: object) -> o3.Irreps:
+    """Read irreps, a text, or a list of either."""
+    try:
+        if isinstance(found, list | tuple) and found and all(isinstance(part, str) for part in found):
+            found = "+".join(found)
+        return o3.Irreps(found)
+    except (ValueError, TypeError, AssertionError, AttributeError):
+        raise Wrong(f'Expected irreps such as o3.Irreps("12x0e+5x1o"); got {found!r}.') from None
+
+
+def _irreps(symbol: str) -> o3.Irreps:
+    from pyscf import gto
+
+    from tutorial_utils.densities import fitting
+
+    atom = gto.M(atom=symbol, basis=fitting.UNIVERSAL, spin=None, verbose=0)
+    return fitting.read_basis(atom).irreps(symbol)
+
+
+def _count(symbol: str, n: int, right: int, l: int) -> str:
+    if n == right * (2 * l + 1):
+        return " Suspect that components were counted, not shells."
+    if (symbol, l, n) == ("O", 1, right + 1):
+        return " Suspect the one more p that section 2 adds: the basis itself is asked for."
+    if 0 < n < right:
+        return " Suspect another basis, or the contracted one: its name has to begin with unc-."
+    return ""

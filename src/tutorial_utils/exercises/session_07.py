@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from tutorial_utils.exercises.engine import Wrong, exercise, number
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, number, tensor
 from tutorial_utils.phonons import heat_capacity, spectra
 
 _CHAINS = ((24.0, 16.0, 10.0, 10.0), (12.0, 12.0, 9.0, 4.0), (7.0, 19.0, 3.0, 5.0))  # u, u, eV/Å², eV/Å²
@@ -25,10 +26,8 @@ def chain_with_two_springs(answer: Callable) -> str:
     """Hermitian, moving all atoms together costs nothing, and both branches right for three chains."""
     for m, M, K, k in _CHAINS:
         for q in (0.0, 0.13, 0.37, 0.5):
-            D = np.asarray(answer(q, m, M, K, k), dtype=complex)
-            if D.shape != (2, 2):
-                raise Wrong(f"Expected a (2, 2) matrix, got the shape {D.shape}.")
-            if np.abs(D - D.conj().T).max() > 1e-8:
+            D = tensor(answer(q, m, M, K, k), "The dynamical matrix", (2, 2)).numpy()
+            if np.abs(D - D.conj().T).max() > ROUNDING:
                 raise Wrong("D is not Hermitian: D₂₁ is the complex conjugate of D₁₂. Conjugate the phase.")
             if q == 0:
                 _moving_together_is_free(D, m, M)
@@ -38,14 +37,15 @@ def chain_with_two_springs(answer: Callable) -> str:
 
 def _moving_together_is_free(D: np.ndarray, m: float, M: float) -> None:
     together, against = (D @ [np.sqrt(m), sign * np.sqrt(M)] for sign in (1, -1))
-    if np.abs(together).max() < 1e-8:
+    other = D @ [np.sqrt(M), np.sqrt(m)]  # the atom of mass M may come first
+    if min(np.abs(together).max(), np.abs(other).max()) < ROUNDING:
         return
-    if np.abs(against).max() < 1e-8:
+    if np.abs(against).max() < ROUNDING:
         raise Wrong(
             "At q = 0 it costs nothing to move the two atoms against each other, and something to move them "
             "together: suspect the sign of the off-diagonal. Φ between different atoms is minus the spring."
         )
-    if np.abs(D @ [1.0, 1.0]).max() < 1e-8:
+    if np.abs(D @ [1.0, 1.0]).max() < ROUNDING:
         raise Wrong(
             "At q = 0 moving all atoms costs nothing in Φ; in D it is √m u that moves. Suspect the masses."
         )
@@ -60,6 +60,9 @@ def _alternating(q: float, m: float, M: float, K: float, k: float) -> np.ndarray
     return np.array([[(K + k) / m, cross], [np.conj(cross), (K + k) / M]])
 
 
+_HALF_CELL = "A lattice vector is a whole cell, two atoms long: the phases of K and k differ by 2π q."
+
+
 def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: float) -> None:
     wanted, found = np.linalg.eigvalsh(_alternating(q, m, M, K, k)), np.linalg.eigvalsh(D)
     if np.abs(found - wanted).max() > 1e-6 * wanted.max():
@@ -70,6 +73,9 @@ def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: 
         )
         if found.min() < -1e-6 * wanted.max():
             suspect = "ω² is negative: suspect the sign, plus on the diagonal and minus beside it."
+        for turn, slip in ((1 / (2 * np.pi), "2π is missing: the phase is exp(-2πi q)."), (2.0, _HALF_CELL)):
+            if np.abs(found - np.linalg.eigvalsh(_alternating(q * turn, m, M, K, k))).max() < 1e-6:
+                suspect = slip
         same = np.linalg.eigvalsh(_alternating(q, m, M, (K + k) / 2, (K + k) / 2))
         if np.abs(found - same).max() < 1e-6 * wanted.max():
             suspect = "These are the frequencies of two equal springs: K and k differ."
@@ -87,18 +93,23 @@ def _compare_branches(D: np.ndarray, q: float, m: float, M: float, K: float, k: 
 def mend_the_sum_rule(answer: Callable) -> str:
     """The sum is zero, the springs between different atoms are as before, right ones stay."""
     row = np.random.default_rng(7).normal(size=(6, 3, 3))
-    found = np.asarray(answer(row), dtype=float)
+    found = tensor(answer(row), "The row").numpy()
     if found.shape != row.shape:
         raise Wrong(f"Expected the shape {row.shape}, got {found.shape}.")
     if not np.isfinite(found).all():
         raise Wrong("The row holds something that is not a number.")
     left = np.abs(found.sum(axis=0)).max()
-    if np.abs(found[0] + row.sum(axis=0)).max() < 1e-10:
+    if np.abs(found[0] + row.sum(axis=0)).max() < ROUNDING:
         raise Wrong("The sum over all atoms holds Φ₀₀ itself: subtract it from Φ₀₀, or sum the others only.")
-    if left > 1e-10:
-        raise Wrong(f"Moving all atoms still costs {left:.2f} eV/Å²: the sum over atoms is not zero.")
+    if left > ROUNDING:
+        suspect = "Suspect the axis of the sum: it runs over atoms, axis 0, and leaves a 3 x 3 matrix."
+        if np.abs(found[0] - row[0] - row.sum(axis=0)).max() < ROUNDING:
+            suspect = "Suspect the sign: the sum has to be taken off Φ₀₀."
+        raise Wrong(
+            f"Moving all atoms still costs {left:.2f} eV/Å²: the sum over atoms is not zero. {suspect}"
+        )
     moved = np.abs(found[1:] - row[1:]).max()
-    if moved > 1e-10:
+    if moved > ROUNDING:
         raise Wrong(f"Springs between different atoms have changed, by up to {moved:.2f}: only Φ₀₀ may.")
     return "The crystal moves freely, and no spring between two atoms was touched."
 
@@ -117,8 +128,11 @@ def heat(answer: Callable) -> str:
     g = ν**2 * (20 - ν)
     limit = 3 * spectra.GAS_CONSTANT
     with np.errstate(all="ignore"):
-        hot, double, cold = (float(answer(ν, x, T)) for x, T in ((g, 1e6), (2 * g, 1e6), (g, 3.0)))
-        flat, warm = float(answer(ν, np.ones_like(ν), 1e6)), float(answer(ν, g, 300.0))
+        cases = ((g, 1e6), (2 * g, 1e6), (g, 3.0), (np.ones_like(ν), 1e6), (g, 300.0))
+        found = [tensor(answer(ν, x, T), "The heat capacity") for x, T in cases]
+    if any(each.numel() != 1 for each in found):
+        raise Wrong(f"One number is asked for, got the shape {tuple(found[0].shape)}: add up the modes.")
+    hot, double, cold, flat, warm = (each.item() for each in found)
     if not np.isfinite([hot, double, cold, flat, warm]).all():
         raise Wrong("Not a number: at ν = 0 you divide zero by zero. A mode gives 1 there.")
     if abs(double - hot) > 1e-3 * limit:
@@ -161,6 +175,9 @@ def _warm_suspect(warm: float, ν: np.ndarray, g: np.ndarray) -> str:
     for factor in (2 * np.pi, 1 / (2 * np.pi)):
         if abs(warm - float(heat_capacity(factor * ν, g, 300.0))) < 2e-2:
             return "suspect a factor of 2π in x, which is hν/k_BT, not ħν/k_BT or hω/k_BT."
+    for factor, unit in ((11.6045 / 47.9924, "meV"), (1.4388 / 47.9924, "cm⁻¹")):
+        if abs(warm - float(heat_capacity(factor * ν, g, 300.0))) < 0.1:
+            return f"suspect the unit: your h/k_B is that for {unit}, and frequencies are in THz."
     return "take the derivative of the mean energy hν/(exp(x) - 1) by T, where x = hν/k_BT."
 
 
@@ -189,7 +206,7 @@ def a_lattice_sum(answer: Callable) -> str:
             found = number(answer(atoms, i, j, function, cutoff), f"The sum for {what}").real
         first, second, d = neighbor_list("ijd", atoms, cutoff)
         chosen = d[(first == i) & (second == j)]
-        if abs(found - function(chosen).sum()) > 1e-8:
+        if abs(found - function(chosen).sum()) > ROUNDING:
             around = function(d[first == i]).sum()
             raise Wrong(_sum_reason(found, chosen, function, what, i == j, around))
     return "All images counted once, in small, oblique and large cells, and no atom as its own neighbour."
@@ -197,19 +214,19 @@ def a_lattice_sum(answer: Callable) -> str:
 
 def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool, around: float) -> str:
     total, images = f(d).sum(), f"{len(d)} images within the cutoff give {f(d).sum():.4f}"
-    if abs(found - around) < 1e-8:
+    if abs(found - around) < ROUNDING:
         return f"{what}: all neighbours of one atom give that. Only images of j around i count; {images}."
-    if same and abs(found - total - f(0.0)) < 1e-8:
+    if same and abs(found - total - f(0.0)) < ROUNDING:
         return f"{what}: the atom counts as its own neighbour, r = 0. Only 0 < r counts."
-    if same and (found == 0 or abs(found - f(0.0)) < 1e-8):
+    if same and (found == 0 or abs(found - f(0.0)) < ROUNDING):
         return f"{what}: in a crystal an atom is surrounded by its own images as well; {images}."
-    if abs(found - f(d.min())) < 1e-8:
+    if abs(found - f(d.min())) < ROUNDING:
         return f"{what}: only the nearest image is counted; {images}."
-    if abs(found - 2 * total) < 1e-8:
+    if abs(found - 2 * total) < ROUNDING:
         return f"{what}: each image is counted twice: pairs i→j and j→i are the same distances."
-    if abs(found - total / 2) < 1e-8:
+    if abs(found - total / 2) < ROUNDING:
         return f"{what}: half of the images are missing; is each pair listed once only?"
-    if abs(found - f(d.sum())) < 1e-8 or abs(found - f(d).mean()) < 1e-8:
+    if abs(found - f(d.sum())) < ROUNDING or abs(found - f(d).mean()) < ROUNDING:
         return f"{what}: you find {found:.4f}; add f(r) over the images, not r, and take no mean; {images}."
     return f"{what}: you find {found:.4f}; {images}. Suspect the shifts of the cell, f, or the cutoff."
 
@@ -227,9 +244,9 @@ def cumulative_distance(answer: Callable) -> str:
         with np.errstate(all="ignore"):
             return number(answer(p, t), "The distance of two spectra").real
 
-    if abs(distance(t)) > 1e-10:
+    if abs(distance(t)) > ROUNDING:
         raise Wrong("A spectrum differs from itself: treat both alike.")
-    if abs(distance(5 * t)) > 1e-10:
+    if abs(distance(5 * t)) > ROUNDING:
         raise Wrong(f"Five times a spectrum is {distance(5 * t):.2f} away from it: divide each by its sum.")
     one, far, back = (distance(np.roll(t, n)) for n in (1, 9, -9))
     if far < 0 or back < 0 or abs(far - back) > 1e-6:
@@ -275,14 +292,18 @@ def what_mean_masses_lose(answer: Callable) -> str:
     for _ in range(3):
         masses, springs = rng.uniform(20, 200, size=6), rng.uniform(1, 9, size=6)
         stiffness, own, mean = _chain_of_atoms(masses, springs)
-        found = float(answer(3 * stiffness, masses))  # of three directions
+        found = _loss(answer, 3 * stiffness, masses)  # of three directions
         _compare_loss(found, np.sqrt(mean / own) - 1, 3 * stiffness, masses)
-    equal = float(answer(np.array([3.0, 9.0]), np.array([50.0, 50.0])))
-    if not abs(equal) < 1e-10:
+    equal = _loss(answer, np.array([3.0, 9.0]), np.array([50.0, 50.0]))
+    if not abs(equal) < ROUNDING:
         raise Wrong(f"Equal masses lose nothing, you find {equal:+.3f}.")
-    if not float(answer(np.array([1.0, 15.0]), np.array([20.0, 180.0]))) > 1e-3:
+    if not _loss(answer, np.array([1.0, 15.0]), np.array([20.0, 180.0])) > 1e-3:
         raise Wrong("Where the light atoms are held softly, the mean crystal can be too fast: keep the sign.")
     return "Right for every chain: too slow as a rule, and too fast where light atoms are held softly."
+
+
+def _loss(answer: Callable, stiffness: np.ndarray, masses: np.ndarray) -> float:
+    return number(answer(stiffness, masses), "The loss").real
 
 
 def _chain_of_atoms(masses: np.ndarray, springs: np.ndarray) -> tuple[np.ndarray, float, float]:
@@ -298,7 +319,7 @@ def _chain_of_atoms(masses: np.ndarray, springs: np.ndarray) -> tuple[np.ndarray
 
 
 def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np.ndarray) -> None:
-    if abs(found - wanted) < 1e-6:
+    if abs(found - wanted) < ROUNDING:
         return
     squared = (1 + wanted) ** 2 - 1
     exact, mean = np.sqrt((stiffness / masses).mean()), np.sqrt(stiffness.mean() / masses.mean())

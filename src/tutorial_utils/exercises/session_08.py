@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tutorial_utils import graphs, groups, nn, symmetry
 from tutorial_utils.conventions import default_dtype
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, number, tensor
 from tutorial_utils.scaling import sphere
 
 Pair = tuple[Tensor, Tensor]
@@ -40,14 +41,14 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
         R = torch.tensor(D[np.ix_([0, 2 * m], [0, 2 * m])])
         before, after = _mixed(answer, x, 0.8, -0.5), _mixed(answer, R @ x, 0.8, -0.5)
         error = _size(after - R @ before)
-        if error > 1e-8:
+        if error > ROUNDING:
             swapped = before.flip(0)
-            if _size(after.flip(0) - R @ swapped) < 1e-8:
+            if _size(after.flip(0) - R @ swapped) < ROUNDING:
                 raise Wrong("The two results are exchanged: return y_minus first, then y_plus.")
             a_only = _mixed(answer, R @ x, 1.0, 0.0) - R @ _mixed(answer, x, 1.0, 0.0)
             suspect = (
                 "Suspect a: it has to multiply both components alike."
-                if _size(a_only) > 1e-8
+                if _size(a_only) > ROUNDING
                 else "Suspect the sign of b in one of the two rows: one is plus, the other minus."
             )
             raise Wrong(
@@ -55,20 +56,20 @@ def two_numbers(answer: Callable[[Tensor, Tensor, float, float], Pair]) -> str:
                 f"{suspect}"
             )
     M = torch.stack([_mixed(answer, torch.eye(2), a, b) for a, b in ((1.0, 0.0), (0.0, 1.0))])
-    if torch.linalg.matrix_rank(M.flatten(1), tol=1e-8) < 2:
+    if torch.linalg.matrix_rank(M.flatten(1), tol=ROUNDING) < 2:
         raise Wrong(
             "Your map commutes with rotations, but a and b do not give two different maps. Suspect a b that "
             "is not used: without it a layer is left with the even paths."
         )
     mirror = torch.diag(torch.tensor([-1.0, 1.0], dtype=torch.float64))
-    if _size(mirror @ M[0] - M[0] @ mirror) > 1e-8:
+    if _size(mirror @ M[0] - M[0] @ mirror) > ROUNDING:
         raise Wrong(
             "With b = 0 a mirror through the axis does not commute with your map. Suspect that a and b are "
             "exchanged: a belongs on the diagonal."
         )
     found = _mixed(answer, x, 0.8, -0.5)
     formula = [0.8 * x + s * 0.5 * torch.stack([x[1], -x[0]]) for s in (1, -1)]
-    if (off := min(_size(found - f) for f in formula)) > 1e-8:
+    if (off := min(_size(found - f) for f in formula)) > ROUNDING:
         raise Wrong(
             f"It commutes, but is not y_m = a x_m + b x_-m, y_-m = a x_-m - b x_m: off by {off:.2g} "
             "for either sign of b. Suspect a factor or a power of a or b, or a mixture of the two."
@@ -83,11 +84,11 @@ def _about_y(angle: float) -> list[list[float]]:
 
 def _mixed(answer: Callable, x: Float[Tensor, "2 n"], a: float, b: float) -> Float[Tensor, "2 n"]:
     found = answer(x[0].double(), x[1].double(), a, b)
-    if not isinstance(found, tuple | list) or len(found) != 2:
+    if not isinstance(found, tuple | list | Tensor | np.ndarray) or len(found) != 2:
         raise Wrong(f"Return two tensors, y_minus and y_plus; got {type(found).__name__}.")
     if any(np.shape(part) != np.shape(x[0]) for part in found):
         raise Wrong(f"y_minus and y_plus have to have the shape of the inputs, {tuple(x[0].shape)}.")
-    return torch.stack([torch.as_tensor(part) for part in found])
+    return tensor(found, "The pair y_minus, y_plus")
 
 
 @exercise(
@@ -103,30 +104,30 @@ def cube(answer: Callable[[Tensor, int], Tensor]) -> str:
     """Rotate, compare with an exact grid, and name aliasing by the size of the broken symmetry."""
     for L in (1, 2, 3, 4):
         c = torch.randn(4, (L + 1) ** 2, dtype=torch.float64)
-        found, exact = answer(c, L), sphere.pointwise(c, c, c, lmax=L)
-        if np.shape(found) != tuple(c.shape):
+        found, exact = tensor(answer(c, L), f"The cube for L = {L}"), sphere.pointwise(c, c, c, lmax=L)
+        if found.shape != c.shape:
             raise Wrong(
-                f"For L = {L} expected coefficients of shape {tuple(c.shape)}, got {np.shape(found)}. The "
+                f"For L = {L} expected coefficients of shape {tuple(c.shape)}, got {tuple(found.shape)}. The "
                 "cube reaches degree 3 L, but only those up to L are asked for."
             )
-        if torch.allclose(found, exact, atol=1e-8):
+        if torch.allclose(found, exact, rtol=ROUNDING, atol=ROUNDING):
             continue
-        if torch.allclose(found, c**3):
+        if torch.allclose(found, c**3, rtol=ROUNDING):
             raise Wrong(
                 "You cubed the coefficients; the values of the function have to be cubed, point by point."
             )
         squared = sphere.pointwise(c, c, lmax=L)
-        if torch.allclose(found, squared, atol=1e-8):
+        if torch.allclose(found, squared, rtol=ROUNDING, atol=ROUNDING):
             raise Wrong("That is the square of the function: three factors are asked for.")
-        if torch.allclose(found, sphere.pointwise(squared, c, lmax=L), atol=1e-8):
+        if torch.allclose(found, sphere.pointwise(squared, c, lmax=L), rtol=ROUNDING, atol=ROUNDING):
             raise Wrong(
                 f"L = {L}: the square was cut off at degree L before the third factor came. Degrees up to "
                 "2 L count: take the third power of the values, point by point."
             )
         R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
         D = groups.D(o3.Irreps([(1, (l, 1)) for l in range(L + 1)]), R)
-        broken = _size(answer(c @ D.mT, L) - found @ D.mT) / _size(exact)
-        if broken > 1e-8:
+        broken = _size(tensor(answer(c @ D.mT, L), "The cube") - found @ D.mT) / _size(exact)
+        if broken > ROUNDING:
             raise Wrong(
                 f"Rotation fails for L = {L}: the result is off by {broken:.1%} after the function is "
                 f"turned. Suspect "
@@ -155,7 +156,7 @@ def share(answer: Callable[[Tensor, Tensor], float]) -> str:
     common, own = torch.randn_like(target), torch.randn(4000, 2, 3, 3, dtype=torch.float64)
     same = (target + common)[:, None].expand(-1, 2, -1, -1)
     value = _share(answer, same, target)
-    if abs(value) > 1e-8:
+    if abs(value) > ROUNDING:
         raise Wrong(
             f"All rotations of a frame get the same answer, so nothing is broken; you find {value:.2f}. "
             f"Suspect that "
@@ -170,9 +171,9 @@ def share(answer: Callable[[Tensor, Tensor], float]) -> str:
             if abs(value - wrong) < 0.03:
                 raise Wrong(f"Planted share {right:.2f}, you find {value:.2f}. {suspect}")
         raise Wrong(
-            f"Planted share {right:.2f}, you find {value:.2f}. Suspect the denominator (the whole mean "
-            f"squared error, "
-            "over all rotations) or the axis over which you average (dim=1 holds the rotations)."
+            f"Planted share {right:.2f}, you find {value:.2f}. Suspect a percentage, the denominator (the "
+            "whole mean squared error, over all rotations) or the axis over which you average (dim=1 holds "
+            "the rotations)."
         )
     _five_rotations(answer, target)
     return "Right for planted shares, and for as few as two rotations of each frame."
@@ -193,15 +194,13 @@ def _five_rotations(answer: Callable, target: Tensor) -> None:
 
 
 def _share(answer: Callable, answers: Tensor, target: Tensor) -> float:
-    try:
-        return float(answer(answers, target))
-    except (TypeError, ValueError) as reason:
-        raise Wrong(f"Return one number, the share; got something else ({reason}).") from None
+    return number(answer(answers, target), "The share").real
 
 
 def _share_slips(e: float, σ: float) -> dict[float, str]:
     loss = e**2 + σ**2
     return {
+        1 - σ**2 / loss: "That is the rest, the share that all rotations have in common.",
         σ**2 / 2 / loss: "The mean of two answers already fits half of their noise: divide by the "
         "number of rotations less one.",
         σ / loss**0.5: "That is a ratio of lengths; parts of a loss add up as squares.",
@@ -229,9 +228,7 @@ def layout(answer: Callable[[Tensor, o3.Irreps], Tensor]) -> str:
             place.append(numbers)
             target.append(numbers.reshape(mul, ir.dim).T.flatten())
         x, right = torch.cat(place), torch.cat(target)
-        found = answer(torch.stack([x, -x]), irreps)
-        if np.shape(found) != (2, irreps.dim):
-            raise Wrong(f"For {text} expected shape (2, {irreps.dim}), got {np.shape(found)}.")
+        found = tensor(answer(torch.stack([x, -x]), irreps), f"The result for {text}", (2, irreps.dim))
         if torch.equal(found[0], right) and torch.equal(found[1], -right):
             _more_axes(answer, x, right, irreps)
             continue
@@ -255,7 +252,7 @@ def _more_axes(
 ) -> None:
     """The exercise asks for (…, dim), however many axes come first."""
     try:
-        found = answer(x.expand(2, 3, -1).clone(), irreps)
+        found = tensor(answer(x.expand(2, 3, -1).clone(), irreps), "The result")
     except (RuntimeError, IndexError):
         found = x[:0]
     if found.shape != (2, 3, irreps.dim) or not torch.equal(found, right.expand(2, 3, -1)):

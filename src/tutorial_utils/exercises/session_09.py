@@ -11,7 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from tutorial_utils import groups, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, number, tensor
 
 _AXES = np.concatenate([np.eye(3), -np.eye(3)])
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / 3**0.5
@@ -65,7 +66,8 @@ def which_degree(answer: Callable[[Tensor, Tensor], int]) -> str:
             (np.concatenate([one, one]), np.roll(other, 1, axis=0)),
         ]
         for what, (a, b) in zip(("", ", turned at random", ", one set listed twice"), trials, strict=True):
-            found = answer(torch.tensor(a), torch.tensor(b))
+            found = number(answer(torch.tensor(a), torch.tensor(b)), "The lowest degree").real
+            found = int(found) if found == int(found) else found
             if found != wanted:
                 raise Wrong(f"{name}{what}: expected l = {wanted}, got {found!r}. {_why_degree(a, b, found)}")
     return f"All {len(_PAIRS)} pairs. Three lobes around a bond need l = 3: below, they are a ring."
@@ -76,6 +78,14 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
         return "Return a whole number."
     if found < 1:
         return "Degree 0 is the same for all sets: start at 1."
+    means = [
+        [groups.spherical_harmonics(l, x).mean(0) for x in (a, b)] for l in range(1, max(12, int(found)) + 1)
+    ]
+    apart = [l for l, (one, other) in enumerate(means, 1) if np.abs(one - other).max() > 1e-8]
+    sizes = [(float(np.linalg.norm(one)), float(np.linalg.norm(other))) for one, other in means]
+    lengths = [l for l, (one, other) in enumerate(sizes, 1) if abs(one - other) > 1e-8]
+    if lengths and apart[0] < int(found) == lengths[0]:
+        return "Means of one length may point in different directions: compare components, not norms."
     difference = np.abs(
         groups.spherical_harmonics(int(found), a).mean(0) - groups.spherical_harmonics(int(found), b).mean(0)
     )
@@ -86,7 +96,8 @@ def _why_degree(a: Float[np.ndarray, "a 3"], b: Float[np.ndarray, "b 3"], found:
             "without a tolerance for round-off."
         )
     return (
-        "A lower degree has different means already. Suspect that degrees were left out, or a wide tolerance."
+        "A lower degree has different means already. Suspect that degrees were left out, a wide tolerance, "
+        "or one that was added."
     )
 
 
@@ -105,7 +116,7 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
     for thickness in (1.0, 1.0, 0.1, 0.1, 0.1, 0.1):
         x0, x1 = rng.normal(size=(2, 13, 3)) * [1.0, 1.0, thickness]
         x0, x1 = x0 - x0.mean(axis=0), x1 - x1.mean(axis=0)
-        found = np.asarray(answer(x0, x1), dtype=float)
+        found = tensor(answer(x0, x1), "What you return").numpy()
         if found.shape != x1.shape:
             raise Wrong(f"Expected the particles of x1, shape {x1.shape}, got {found.shape}.")
         _same_configuration(x1, found)
@@ -113,19 +124,15 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
         renumbered = x1[linear_sum_assignment(((x0[:, None] - x1) ** 2).sum(axis=-1))[1]]
         U, _, Vt = np.linalg.svd(renumbered.T @ x0)
         best = np.linalg.norm(renumbered @ U @ Vt - x0)
-        if after > before + 1e-9:
+        for message, slip in _way_slips(x0, x1, renumbered).items():
+            if np.abs(found - slip).max() < ROUNDING and after > best + ROUNDING:
+                raise Wrong(f"The way has length {after:.3f}, but {best:.3f} is possible. {message}")
+        if after > before + ROUNDING:
             raise Wrong(
                 f"The way became longer: {before:.2f} before, {after:.2f} after. Suspect the transposed "
                 "rotation, or the inverse of the permutation."
             )
-        alone = np.linalg.norm(renumbered - x0)
-        if after > alone - 1e-9:
-            raise Wrong(
-                f"The way has length {after:.3f}; renumbering alone gives {alone:.3f}. "
-                "Suspect that x1 was not turned, or turned before it was renumbered, or the inverse of the "
-                "permutation or of the rotation."
-            )
-        if after > best + 1e-6:
+        if after > best + ROUNDING:
             raise Wrong(
                 f"The way has length {after:.3f}, but {best:.3f} is possible: renumber, then turn. "
                 "Suspect that reflections were left out, or the order of the two steps."
@@ -133,10 +140,35 @@ def short_way(answer: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> str:
     return "Same configuration, shorter way: for random numbers it shrinks by a third to a half."
 
 
+def _way_slips(
+    x0: Float[np.ndarray, "n 3"], x1: Float[np.ndarray, "n 3"], renumbered: Float[np.ndarray, "n 3"]
+) -> dict[str, np.ndarray]:
+    """Return where particles end up after the usual slips, by what to say of them."""
+
+    def turned(x: np.ndarray) -> np.ndarray:
+        U, _, Vt = np.linalg.svd(x.T @ x0)
+        return x @ U @ Vt
+
+    def numbered(x: np.ndarray) -> np.ndarray:
+        return linear_sum_assignment(((x0[:, None] - x) ** 2).sum(axis=-1))[1]
+
+    U, _, Vt = np.linalg.svd(renumbered.T @ x0)
+    return {
+        "Nothing was moved.": x1,
+        "You renumbered, and did not turn.": renumbered,
+        "You turned, and did not renumber.": turned(x1),
+        "You turned first: renumber first, then turn.": turned(x1)[numbered(turned(x1))],
+        "The rotation is the inverse one: rows of x1 turn by x1 @ U @ Vt.": renumbered @ (U @ Vt).T,
+        "That is the inverse of the permutation: x1[columns] with the second result, rows for x0.": turned(
+            x1[np.argsort(numbered(x1))]
+        ),
+    }
+
+
 def _same_configuration(x1: Float[np.ndarray, "n 3"], found: Float[np.ndarray, "n 3"]) -> None:
     lengths = [np.sort(np.linalg.norm(x[:, None] - x, axis=-1).ravel()) for x in (x1, found)]
     error = np.abs(lengths[0] - lengths[1]).max()
-    if error > 1e-8:
+    if error > ROUNDING:
         raise Wrong(
             f"That is another configuration: its distances differ from those of x1 by up to {error:.1e}. "
             "Suspect a matrix that is not orthogonal, or that particles of x0 were returned."
@@ -158,10 +190,17 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
 
     def size(E: np.ndarray, log_p: np.ndarray) -> float:
         with np.errstate(all="ignore"):
-            found = float(answer(E, log_p))
-        return found
+            found = tensor(answer(E, log_p), "The effective size")
+        if found.numel() != 1:
+            raise Wrong(f"One number is asked for, got the shape {tuple(found.shape)}: add up the weights.")
+        return found.item()
 
-    if not abs((found := size(E, -E)) - 1) < 1e-9:
+    if not abs((found := size(E, -E)) - 1) < ROUNDING:
+        for message, slip in _weight_slips(E, -E).items():
+            if abs(found - slip) < ROUNDING:
+                raise Wrong(
+                    f"Where log p = -E, all samples count alike: 1, and you have {found:.3g}. {message}"
+                )
         raise Wrong(
             f"Where log p = -E, all samples count alike and the answer is 1; got {found:.3g}. Suspect the "
             "sign of E or of log p (the weight is exp(-E) / p), or that the number of samples is missing."
@@ -170,9 +209,9 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
     if not abs((found := size(one, np.zeros(200))) - 1 / 200) < 1e-6:
         raise Wrong(
             f"One weight of e^60 among 200 samples is worth one sample, 1/200 = 0.005; got {found:.3g}. "
-            "Suspect a mean of weights, or of logarithms: it is (Σ w)² / (n Σ w²)."
+            "Suspect a mean of weights, or both signs: with w = exp(-E) / p it is (Σ w)² / (n Σ w²)."
         )
-    if not abs((found := size(E + 2000, log_p - 3000)) - size(E, log_p)) < 1e-9:
+    if not abs((found := size(E + 2000, log_p - 3000)) - size(E, log_p)) < ROUNDING:
         raise Wrong(
             f"A constant added to E or to log p changes nothing, but the answer becomes {found:.3g}. Suspect "
             "overflow: subtract the largest log weight before exp."
@@ -190,6 +229,19 @@ def effective_size(answer: Callable[[np.ndarray, np.ndarray], float]) -> str:
             f"For normal densities of widths 1 and ½ the answer is {_kish(-1.5 * x**2):.3f}; got {found:.3f}."
         )
     return "Equal weights, one heavy weight, added constants and two normal densities: all right."
+
+
+def _weight_slips(E: Float[np.ndarray, " n"], log_p: Float[np.ndarray, " n"]) -> dict[str, float]:
+    return {
+        "Suspect the sign of log p: a likely sample counts less, the weight is exp(-E) / p.": _kish(
+            log_p - E
+        ),
+        "Suspect the sign of E: a sample of high energy counts less, the weight is exp(-E) / p.": _kish(
+            E - log_p
+        ),
+        "Divide by the number of samples: a share is asked for.": float(len(E)),
+        "Suspect that E is missing from the weight.": _kish(-log_p),
+    }
 
 
 def _kish(log_w: Float[np.ndarray, " n"]) -> float:
@@ -213,7 +265,7 @@ def hutchinson(answer: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -
     generator = torch.Generator().manual_seed(0)
     A = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     x = torch.randn(6, generator=generator, dtype=torch.float64)
-    first = torch.as_tensor(answer(lambda y: y @ A.T, x.expand(_TRIALS, -1).clone())).detach()
+    first = tensor(answer(lambda y: y @ A.T, x.expand(_TRIALS, -1).clone()), "The estimate")
     if first.shape == (_TRIALS,) and first.std() < 1e-9 and abs(first.mean() - A.trace()) < 1e-9:
         raise Wrong(
             "That is the exact divergence, with one gradient for each coordinate. Asked for is an estimate "
@@ -227,7 +279,7 @@ def hutchinson(answer: Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]) -
     ]
     for name, field, exact in cases:
         # one draw for each row, all rows the same point
-        draws = torch.as_tensor(answer(field, x.expand(_TRIALS, -1).clone())).detach()
+        draws = tensor(answer(field, x.expand(_TRIALS, -1).clone()), "The estimate")
         if draws.shape != (_TRIALS,):
             raise Wrong(
                 f"Expected one estimate for each row of x, shape ({_TRIALS},), got {tuple(draws.shape)}."
@@ -262,7 +314,7 @@ def torus(answer: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str:
     shift, whole = rng.random(3), rng.integers(-2, 3, (8, 3))
 
     def at(f0: np.ndarray, f1: np.ndarray, t: float) -> np.ndarray:
-        found = np.asarray(answer(f0, f1, t), dtype=float)
+        found = tensor(answer(f0, f1, t), "What you return").numpy()
         if found.shape != f0.shape:
             raise Wrong(f"Expected one position for each atom, shape {f0.shape}, got {found.shape}.")
         if found.min() < 0 or found.max() >= 1 + 1e-12:
@@ -270,13 +322,13 @@ def torus(answer: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str:
         return found
 
     for t, end in ((0.0, f0), (1.0, f1)):
-        if (error := _apart(at(f0, f1, t), end)) > 1e-9:
+        if (error := _apart(at(f0, f1, t), end)) > ROUNDING:
             raise Wrong(
                 f"At t = {t:g} the atoms should stand at f{int(t)}; they are {error:.2f} of a cell away."
             )
     direct = np.abs((f1 - f0 + 0.5) % 1 - 0.5)
     halfway = _distance(at(f0, f1, 0.5), f0)
-    if (error := np.abs(halfway - direct / 2).max()) > 1e-9:
+    if (error := np.abs(halfway - direct / 2).max()) > ROUNDING:
         part = halfway / direct
         slow = f"At t = 0.5 each atom has gone {part[0, 0]:.2f} of its way: t enters once, and not squared."
         far = (
@@ -284,17 +336,17 @@ def torus(answer: Callable[[np.ndarray, np.ndarray, float], np.ndarray]) -> str:
             "a difference of 0.9 is a step of -0.1."
         )
         raise Wrong(slow if np.ptp(part) < 1e-6 else far)
-    if (error := np.abs(_distance(at(f0, f1, 0.2), f0) - direct / 5).max()) > 1e-9:
+    if (error := np.abs(_distance(at(f0, f1, 0.2), f0) - direct / 5).max()) > ROUNDING:
         raise Wrong(
             f"At t = 0.2 an atom should have gone a fifth of its way; it is off by up to {error:.2f} of a "
             "cell. The velocity along the line is constant: t enters once, and not squared."
         )
-    if (error := _apart(at(f0, f1 + whole, 0.3), at(f0, f1, 0.3))) > 1e-9:
+    if (error := _apart(at(f0, f1 + whole, 0.3), at(f0, f1, 0.3))) > ROUNDING:
         raise Wrong(
             f"periodicity fails by {error:.2f}: f1 plus whole numbers is the same crystal. Suspect a wrap "
             "that allows for one cell only."
         )
-    if (error := _apart(at(f0 + shift, f1 + shift, 0.3), at(f0, f1, 0.3) + shift)) > 1e-9:
+    if (error := _apart(at(f0 + shift, f1 + shift, 0.3), at(f0, f1, 0.3) + shift)) > ROUNDING:
         raise Wrong(f"translation fails by {error:.2f}: moving both ends should move the line along.")
     return "The shortest way, whatever cells the ends are written in, and it moves with the origin."
 

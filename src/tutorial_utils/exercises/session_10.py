@@ -9,7 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tutorial_utils import groups, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, tensor
 from tutorial_utils.fields import fluid
 
 _BOX = 100.0
@@ -17,14 +18,6 @@ _BOX = 100.0
 
 def _generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
-
-
-def _tensor(found: object, shape: tuple[int, ...], what: str) -> Tensor:
-    """Return an answer as a tensor of the expected shape."""
-    if not isinstance(found, Tensor) or found.shape != shape:
-        got = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
-        raise Wrong(f"Expected {what}, a tensor {shape}, got {got}.")
-    return found
 
 
 def _apart(a: Tensor, b: Tensor) -> float:
@@ -46,28 +39,33 @@ def project(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
     waves = torch.complex(u[0], u[1])
 
     def project(waves: Tensor, k: Tensor) -> Tensor:
-        return _tensor(answer(waves, k), tuple(waves.shape), "the waves without divergence")
+        return tensor(answer(waves, k), "The waves without divergence", waves.shape)
 
     found = project(waves, k)
+    along = k * (k * waves).sum(0) / (k * k).sum(0).clamp(min=1)
+    if _apart(found, along) < ROUNDING:
+        raise Wrong("That is the part along k, which is all divergence: take it away from the waves.")
+    if _apart(found, waves + along) < ROUNDING:
+        raise Wrong("The part along k was doubled, not removed: suspect the sign (i times i is -1).")
     if not found.isfinite().all():
         raise Wrong("Not a number at k = 0, where k·k is zero: the mean flow has no divergence, so it stays.")
-    if (error := (k * found).sum(0).abs().max().item()) > 1e-10:
+    if (error := (k * found).sum(0).abs().max().item()) > ROUNDING:
         raise Wrong(
             f"The divergence of the result is not zero: |k · u| up to {error:.2g}. "
             "Suspect a missing 1/k², a sum over the wrong axis, or a sign (i times i is -1)."
         )
-    if _apart(found[:, 3, 3, 3], waves[:, 3, 3, 3]) > 1e-10:
+    if _apart(found[:, 3, 3, 3], waves[:, 3, 3, 3]) > ROUNDING:
         raise Wrong("The mean flow, at k = 0, was changed: it has no divergence, so it stays.")
     across = torch.linalg.cross(k.to(waves), waves, dim=0)
     across[:, 3, 3, 3] = 0
-    if (error := _apart(project(across, k), across)) > 1e-10:
+    if (error := _apart(project(across, k), across)) > ROUNDING:
         raise Wrong(
             f"k × u has no divergence, but it was changed by up to {error:.2g}. Suspect that more than the "
             "part along k was taken away."
         )
     R = torch.tensor(symmetry.random_rotation(np.random.default_rng(0)))
     turned = project(torch.einsum("ij,jxyz->ixyz", R.to(waves), waves), torch.einsum("ij,jxyz->ixyz", R, k))
-    if (error := _apart(turned, torch.einsum("ij,jxyz->ixyz", R.to(waves), found))) > 1e-9:
+    if (error := _apart(turned, torch.einsum("ij,jxyz->ixyz", R.to(waves), found))) > ROUNDING:
         raise Wrong(
             f"rotation of 1o fails by {error:.2g}: turn waves and wave vectors, and the answer turns."
         )
@@ -87,25 +85,27 @@ def linear_flow(answer: Callable[[Tensor, float], Tensor]) -> str:
     A = torch.randn(6, 3, 3, generator=_generator(), dtype=torch.float64)
 
     def stress(A: Tensor, width: float) -> Tensor:
-        return _tensor(answer(A, width), tuple(A.shape), "one stress for each gradient")
+        return tensor(answer(A, width), "The stress for each gradient", A.shape)
 
     found = stress(A, 2.0)
+    if _apart(found, -fluid.trace_free(A @ A.mT) / 3) < ROUNDING:
+        raise Wrong("All right but the sign: the stress is the mean of u_i u_j, as it stands.")
     R = torch.tensor(symmetry.random_rotation(np.random.default_rng(0)))
-    if (error := _apart(stress(R @ A @ R.T, 2.0), R @ found @ R.T)) > 1e-9:
+    if (error := _apart(stress(R @ A @ R.T, 2.0), R @ found @ R.T)) > ROUNDING:
         raise Wrong(
             f"rotation of 2e fails by {error:.2g}: τ(R A Rᵀ) should be R τ(A) Rᵀ. Suspect a product of "
             "components (*) where a product of matrices (@) belongs."
         )
-    if (error := found.diagonal(dim1=1, dim2=2).sum(1).abs().max().item()) > 1e-9:
+    if (error := found.diagonal(dim1=1, dim2=2).sum(1).abs().max().item()) > ROUNDING:
         raise Wrong(f"0e is left in the answer: its trace is up to {error:.2g}. Take a third of it off.")
-    if (error := _apart(found, found.mT)) > 1e-9:
+    if (error := _apart(found, found.mT)) > ROUNDING:
         raise Wrong(f"1e is left in the answer: it is not symmetric, by {error:.2g}.")
     x = torch.tensor(_cubature()) / math.sqrt(3)  # width 2: the variance is 4/12
     u = torch.einsum("pij,nj->pni", A, x)
     exact = fluid.trace_free(torch.einsum("pni,pnj->pij", u, u) / len(x))
-    if _apart(found, exact) > 1e-9:
+    if _apart(found, exact) > ROUNDING:
         raise Wrong(_suspect_product(A, found, exact))
-    if _apart(stress(A, 4.0), 4 * found) > 1e-9:
+    if _apart(stress(A, 4.0), 4 * found) > ROUNDING:
         raise Wrong("A filter twice as wide hides four times as much of a linear flow: width² is missing.")
     return "Exact for a linear flow, 2e, without a trace. This is Clark's closure."
 
@@ -118,13 +118,13 @@ def _cubature() -> Float[np.ndarray, "6 3"]:
 def _suspect_product(A: Tensor, found: Tensor, exact: Tensor) -> str:
     other, squared = fluid.trace_free(A.mT @ A), fluid.trace_free(A @ A + (A @ A).mT)
     ratio = (found * exact).sum() / exact.square().sum()
-    if _apart(found * (other.norm() / found.norm()), other) < 1e-9:
+    if _apart(found * (other.norm() / found.norm()), other) < ROUNDING:
         why = (
             "This is AᵀA: it obeys every rotation and is wrong. Symmetry allows both; u_i = A_ij x_j decides."
         )
-    elif _apart(found * (squared.norm() / found.norm()), squared) < 1e-9:
+    elif _apart(found * (squared.norm() / found.norm()), squared) < ROUNDING:
         why = "This is A A, made symmetric: the second factor has to be transposed, u_i u_j = A_ik A_jk."
-    elif _apart(found, ratio * exact) < 1e-9:
+    elif _apart(found, ratio * exact) < ROUNDING:
         why = f"The form is right, the factor is {ratio:.3g} times what it should be: width²/12 is wanted."
     else:
         why = "Suspect the strain alone: the vorticity counts too."
@@ -153,28 +153,30 @@ def twirl(answer: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]
         return A @ A.mT
 
     def mean(closure: Callable[[Tensor], Tensor], A: Tensor, group: Tensor) -> Tensor:
-        return _tensor(answer(closure, A, group), tuple(A.shape), "the mean answer for each gradient")
+        return tensor(answer(closure, A, group), "The mean answer for each gradient", A.shape)
 
-    if (error := _apart(mean(clark, A, rotations), clark(A))) > 1e-9:
+    if (error := _apart(mean(clark, A, rotations), clark(A))) > ROUNDING:
         raise Wrong(
             f"A Aᵀ obeys the law already, but the mean differs from it by {error:.2g}. Suspect that the "
             "answer was not turned back, or was turned the wrong way, or that the sum was "
             "not divided by its number."
         )
     found = mean(plain, A, rotations)
+    if _apart(found, plain(A)) < ROUNDING:
+        raise Wrong("The closure was asked once, as it is: turn the gradient by every rotation of the group.")
     for R in rotations[1:]:
-        if (error := _apart(mean(plain, R @ A @ R.T, rotations), R @ found @ R.T)) > 1e-9:
+        if (error := _apart(mean(plain, R @ A @ R.T, rotations), R @ found @ R.T)) > ROUNDING:
             raise Wrong(
                 f"rotation by an element of the group fails by {error:.2g}. Suspect that some rotations were "
                 "left out: the mean has to run over the whole group."
             )
     direct = sum(R.T @ plain(R @ A @ R.T) @ R for R in rotations) / len(rotations)
-    if (error := _apart(found, direct)) > 1e-9:
+    if (error := _apart(found, direct)) > ROUNDING:
         raise Wrong(
             f"The result obeys the law, but is not the mean: off by {error:.2g}. Suspect a factor, or a "
             "projection that throws answers away."
         )
-    if _apart(mean(plain, A, rotations[:1]), plain(A)) > 1e-9:
+    if _apart(mean(plain, A, rotations[:1]), plain(A)) > ROUNDING:
         raise Wrong("For the group of one element, the identity, the mean is the closure itself.")
     return "Equivariant under all 24 rotations of the cube, whatever the closure was."
 
@@ -194,37 +196,30 @@ def pull(answer: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     m = 1 + torch.rand(40, generator=generator, dtype=torch.float64)
 
     def vectors(x: Tensor, m: Tensor) -> Tensor:
-        found = _tensor(answer(x, m, _BOX, cutoff), (len(x), 3), "one vector for each halo")
+        found = tensor(answer(x, m, _BOX, cutoff), "The vectors, one for each halo,", (len(x), 3))
         if not found.isfinite().all():
             raise Wrong("Not a number: a halo is at distance zero from itself. Leave it out.")
         return found
 
-    pair = torch.tensor([[10.0, 0, 0], [30.0, 0, 0]], dtype=torch.float64)
-    wanted = torch.tensor([[3.0, 0, 0], [-2.0, 0, 0]], dtype=torch.float64)
-    if _apart(found := vectors(pair, torch.tensor([2.0, 3.0], dtype=torch.float64)), wanted) > 1e-9:
-        raise Wrong(
-            "Two halos along x, 20 apart, masses 2 and 3: the first is pulled by (3, 0, 0), the second by "
-            f"(-2, 0, 0); got {found[0].tolist()} and {found[1].tolist()}. Suspect the sign, the mass of the "
-            "wrong halo, or vectors that were not divided by their length."
-        )
+    _one_pair(vectors)
     found = vectors(x, m)
     shift = torch.tensor([13.0, 57.0, 91.0], dtype=torch.float64)
-    if (error := _apart(vectors((x + shift) % _BOX, m), found)) > 1e-9:
+    if (error := _apart(vectors((x + shift) % _BOX, m), found)) > ROUNDING:
         raise Wrong(
             f"translation fails by {error:.2g}: moved and wrapped into the box again, the same halos get "
             "other vectors. Suspect missing images."
         )
-    if (error := _apart(vectors(x + _BOX * torch.round(3 * x / _BOX), m), found)) > 1e-9:
+    if (error := _apart(vectors(x + _BOX * torch.round(3 * x / _BOX), m), found)) > ROUNDING:
         raise Wrong(f"periodicity fails by {error:.2g}: whole boxes further is the same place.")
     order = torch.randperm(40, generator=generator)
-    if (error := _apart(vectors(x[order], m[order]), found[order])) > 1e-9:
+    if (error := _apart(vectors(x[order], m[order]), found[order])) > ROUNDING:
         raise Wrong(f"permutation fails by {error:.2g}.")
     for R in torch.tensor(np.array(groups.molecular("O")))[1:4]:
-        if (error := _apart(vectors(x @ R.T, m), found @ R.T)) > 1e-9:
+        if (error := _apart(vectors(x @ R.T, m), found @ R.T)) > ROUNDING:
             raise Wrong(f"rotation of 1o by an element of the cube's group fails by {error:.2g}.")
     _within_cutoff(vectors, cutoff)
-    small = _tensor(answer(x / 4, m, _BOX / 4, cutoff / 4), (len(x), 3), "one vector for each halo")
-    if _apart(small, found) > 1e-9:
+    small = tensor(answer(x / 4, m, _BOX / 4, cutoff / 4), "The vectors", (len(x), 3))
+    if _apart(small, found) > ROUNDING:
         raise Wrong(
             "Box, positions and cutoff a quarter as large: the directions, and so the answer, should stay. "
             "Suspect a box or a cutoff that is written as a number."
@@ -232,18 +227,40 @@ def pull(answer: Callable[[Tensor, Tensor, float, float], Tensor]) -> str:
     return "Vectors that move, wrap, renumber and turn with the halos: sums of l = 1."
 
 
+def _one_pair(vectors: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Two halos along x: name the sign, the mass or the length that is not right."""
+    pair = torch.tensor([[10.0, 0, 0], [30.0, 0, 0]], dtype=torch.float64)
+    wanted = torch.tensor([[3.0, 0, 0], [-2.0, 0, 0]], dtype=torch.float64)
+    found = vectors(pair, torch.tensor([2.0, 3.0], dtype=torch.float64))
+    if _apart(found, wanted) < ROUNDING:
+        return
+    slips = {
+        "Suspect the sign: the way to the other halo is x_j - x_i.": -wanted,
+        "Suspect the mass: that of the halo that pulls counts.": -wanted.flip(0),
+        "Suspect that the masses are missing.": wanted.sign(),
+        "Suspect the length: divide each difference by it, only directions are asked for.": 20 * wanted,
+        "Suspect a law of distance: the pull is as strong at any distance within the cutoff.": wanted / 400,
+    }
+    why = [slip for slip, value in slips.items() if _apart(found, value) < ROUNDING]
+    raise Wrong(
+        "Two halos along x, 20 apart, masses 2 and 3: the first is pulled by (3, 0, 0), the second by "
+        f"(-2, 0, 0); got {found[0].tolist()} and {found[1].tolist()}. "
+        + (why[0] if why else "Suspect that one of the two was left out, or images on one side.")
+    )
+
+
 def _within_cutoff(vectors: Callable[[Tensor, Tensor], Tensor], cutoff: float) -> None:
     """Pairs along a diagonal of the box: the cutoff is a distance in space."""
     two = torch.ones(2, dtype=torch.float64)
     for apart in (45.0, 19.0):  # the second pair is within the cutoff along each axis, but not in space
         lone = torch.tensor([[5.0, 5, 5]], dtype=torch.float64) + torch.tensor([[0.0], [apart]])
-        if vectors(lone, two).abs().max() > 1e-9:
+        if vectors(lone, two).abs().max() > ROUNDING:
             raise Wrong(
                 f"Two halos {3**0.5 * apart:.1f} apart pull each other, the cutoff is {cutoff:g}. Suspect "
                 "that it was left out, or compared with single components of the distance."
             )
     diagonal = torch.tensor([[0.0, 0, 0], [15.0, 15, 15]], dtype=torch.float64)  # 26 apart
-    if _apart(vectors(diagonal, two)[0], diagonal[1] / diagonal[1].norm()) > 1e-9:
+    if _apart(vectors(diagonal, two)[0], diagonal[1] / diagonal[1].norm()) > ROUNDING:
         raise Wrong(
             "Two halos 26 apart along a diagonal should pull each other, the cutoff is 30. Suspect |d|."
         )
@@ -271,28 +288,28 @@ def turn_field(answer: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
         found = answer(x, D, R)
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise Wrong(f"Expected the pair (places, tensors), got {type(found).__name__}.")
-        return _tensor(found[0], (7, 3), "places"), _tensor(found[1], (7, 3, 3), "tensors")
+        return tensor(found[0], "The places", (7, 3)), tensor(found[1], "The tensors", (7, 3, 3))
 
     rng = np.random.default_rng(0)
     R, Q = (torch.tensor(symmetry.random_rotation(rng)) for _ in range(2))
     y, D = turn(x, made(x), R)
-    if _apart(y, x @ R.T) > 1e-9:
-        inverse = _apart(y, x @ R) < 1e-9
+    if _apart(y, x @ R.T) > ROUNDING:
+        inverse = _apart(y, x @ R) < ROUNDING
         raise Wrong(
             "The places do not turn by R: "
             + ("they turn by its inverse. Rows are places: x @ R.T." if inverse else "R x for each of them.")
         )
-    if _apart(D, made(x)) < 1e-9:
+    if _apart(D, made(x)) < ROUNDING:
         raise Wrong("The tensors stayed as they were: their axes have to turn along (2e, not nine scalars).")
     values = [torch.linalg.eigvalsh((t + t.mT) / 2) for t in (made(x), D)]
-    if (error := _apart(*values)) > 1e-9:
+    if (error := _apart(*values)) > ROUNDING:
         raise Wrong(
             f"The eigenvalues changed by up to {error:.2g}; a turn leaves them. Suspect one R in place of "
             "two: both indices turn."
         )
     turned = made(x @ R.T)
-    if (error := _apart(D, turned)) > 1e-9:
-        even = _apart(D + D.mT, turned + turned.mT) < 1e-9
+    if (error := _apart(D, turned)) > ROUNDING:
+        even = _apart(D + D.mT, turned + turned.mT) < ROUNDING
         raise Wrong(
             f"rotation of {'1e' if even else '2e'} fails by {error:.2g}: tensors made from the turned places "
             "are others. "
@@ -302,9 +319,9 @@ def turn_field(answer: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
                 else "Suspect Rᵀ D R, the inverse turn."
             )
         )
-    if _apart(turn(*turn(x, made(x), R), Q)[1], turn(x, made(x), Q @ R)[1]) > 1e-9:
+    if _apart(turn(*turn(x, made(x), R), Q)[1], turn(x, made(x), Q @ R)[1]) > ROUNDING:
         raise Wrong("Turning by R and then by Q is turning by Q R; here it is not.")
     other = torch.randn(7, 3, 3, generator=generator, dtype=torch.float64)
-    if _apart(turn(x, other, R)[1], R @ other @ R.T) > 1e-9:
+    if _apart(turn(x, other, R)[1], R @ other @ R.T) > ROUNDING:
         raise Wrong("Tensors that have nothing to do with the places should turn by R, too: R D Rᵀ.")
     return "Places and tensors turn together, and two turns are one: a representation."

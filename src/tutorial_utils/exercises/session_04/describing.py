@@ -9,7 +9,8 @@ from e3nn import o3
 from torch import Tensor
 
 from tutorial_utils import descriptors, groups, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import ROUNDING, Wrong, number, tensor
 from tutorial_utils.exercises.session_04 import cases
 
 _SITES = {"fcc": "Oh", "bcc": "Oh", "hcp": "D3h", "diamond": "Td"}
@@ -87,10 +88,10 @@ def own_descriptor(answer: Descriptor) -> str:
         "changes when the neighbours are listed in another order": _nine(answer, v.flip(0)) - c,
         "is no sum over neighbours: two halves do not add up to the whole. Suspect a mean or a "
         "normalisation": _nine(answer, v[:4]) + _nine(answer, v[4:]) - c,
-        "feels neighbours beyond 5 Å": _nine(answer, far) - c,
+        "feels neighbours beyond 5 Å. Suspect no weight, or one that goes on": _nine(answer, far) - c,
     }
     for law, difference in tests.items():
-        if difference.norm() > 1e-8 * scale:
+        if difference.norm() > ROUNDING * scale:
             raise Wrong(f"Your descriptor {law} (by {difference.norm() / scale:.1e} of its length).")
     _ends(answer)
     return (
@@ -100,10 +101,11 @@ def own_descriptor(answer: Descriptor) -> str:
 
 
 def _nine(answer: Descriptor, v: Tensor) -> Tensor:
-    c = torch.as_tensor(answer(v))
+    c = tensor(answer(v), f"For {len(v)} neighbours your descriptor").squeeze()
     if c.shape != (9,) or not c.isfinite().all():
         raise Wrong(
-            f"For {len(v)} neighbours your function returned {tuple(c.shape)}; expected 9 finite numbers."
+            f"For {len(v)} neighbours your function returned {tuple(c.shape)}; expected 9 finite numbers, "
+            "l = 0, 1 and 2, added up over the neighbours."
         )
     return c
 
@@ -116,7 +118,7 @@ def _turns(answer: Descriptor, v: Tensor) -> None:
         for l in range(3):
             here, there = c[l**2 : (l + 1) ** 2], turned[l**2 : (l + 1) ** 2]
             error = (there - o3.Irrep(l, (-1) ** l).D_from_matrix(O) @ here).norm() / here.norm()
-            if error > 1e-8:
+            if error > ROUNDING:
                 why = _why(l, here, there)
                 raise Wrong(f"The l = {l} part fails under {name} (error {error:.1e}). {why}")
 
@@ -126,7 +128,7 @@ def _why(l: int, here: Tensor, there: Tensor) -> str:
         return "Suspect coordinates where lengths belong."
     if (here >= 0).all() and (there >= 0).all():
         return "No component of it is ever negative. Suspect abs() or a square: signs must survive."
-    if abs(there.norm() - here.norm()) > 1e-8 * here.norm():
+    if abs(there.norm() - here.norm()) > ROUNDING * here.norm():
         return "Its length changes too. Suspect a function of single components, which depends on the axes."
     return "Suspect the order of the components: e3nn has x, y, z for l = 1 and its polar axis along y."
 
@@ -198,6 +200,8 @@ def two_chords(answer: Sequence[Sequence[int]]) -> str:
 
 
 def _not_one_shape(first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    if first == second:
+        raise Wrong("The two chords are one and the same.")
     for step in range(12):
         if second == tuple(sorted((i + step) % 12 for i in first)):
             raise Wrong(f"The second chord is the first, turned by {30 * step}°: one shape.")
@@ -242,15 +246,15 @@ def pseudoscalar(answer: Number) -> str:
         )
     R = torch.tensor(symmetry.random_rotation(np.random.default_rng(1)))
     for v, value in zip(clouds, values, strict=True):
-        if (_one(answer, v.flip(0)) - value).abs() > 1e-8 * size:
+        if (_one(answer, v.flip(0)) - value).abs() > ROUNDING * size:
             raise Wrong("Your number depends on the order of the neighbours. Suspect v[0], v[1] … by number.")
         error = (_one(answer, v @ R.T) - value).abs() / size
-        if error > 1e-8:
+        if error > ROUNDING:
             raise Wrong(f"A rotation changes your number (error {error:.1e}). Suspect single coordinates.")
         for name, signs in _MIRRORS.items():
             _flips(name, _one(answer, v * torch.tensor(signs)) / size, value / size)
         equal = v * (v[[1, 1, 3, 3, 4]].norm(dim=1) / v.norm(dim=1))[:, None]  # two pairs of one distance
-        if (_one(answer, equal.flip(0)) - _one(answer, equal)).abs() > 1e-8 * size:
+        if (_one(answer, equal.flip(0)) - _one(answer, equal)).abs() > ROUNDING * size:
             raise Wrong(
                 "Your number depends on the order of neighbours at one and the same distance. Suspect "
                 "sorting by distance: equal ones stay as the list has them."
@@ -259,16 +263,13 @@ def pseudoscalar(answer: Number) -> str:
 
 
 def _one(answer: Number, v: Tensor) -> Tensor:
-    value = torch.as_tensor(answer(v))
-    if value.numel() != 1 or not value.isfinite().all():
-        raise Wrong(f"Your function returned {tuple(value.shape)}; expected one finite number.")
-    return value.reshape(()).to(torch.float64)
+    return torch.tensor(number(answer(v), "A pseudoscalar").real)
 
 
 def _flips(name: str, mirrored: Tensor, value: Tensor) -> None:
-    if (mirrored + value).abs() < 1e-8:
+    if (mirrored + value).abs() < ROUNDING:
         return
-    if (mirrored - value).abs() < 1e-8:
+    if (mirrored - value).abs() < ROUNDING:
         raise Wrong(
             f"Under {name} your number keeps its sign. Distances and angles are those of the mirror image, "
             "and so is all that is made of them: a cross product has to come in, or an odd l1 + l2 + l3."

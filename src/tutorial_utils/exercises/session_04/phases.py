@@ -8,7 +8,8 @@ from ase import Atoms
 from torch import Tensor
 
 from tutorial_utils import datasets, symmetry
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong, tensor
 from tutorial_utils.exercises.session_04 import cases
 
 PHASES = ("fcc", "hcp", "bcc", "liquid")
@@ -41,12 +42,12 @@ def four_numbers(answer: Callable[[Atoms], Tensor]) -> str:
 
 
 def _invariants(answer: Callable[[Atoms], Tensor], atoms: Atoms) -> Tensor:
-    x = torch.as_tensor(answer(atoms))
+    x = tensor(answer(atoms), "What you return")
     if x.ndim != 2 or len(x) != len(atoms) or not 1 <= x.shape[1] <= 4:
         raise Wrong(f"{len(atoms)} atoms: expected a shape ({len(atoms)}, k), k <= 4; got {tuple(x.shape)}.")
     if not torch.isfinite(x).all():
         raise Wrong("some of your numbers are not finite. Suspect a division by a sum that can be zero.")
-    return x.detach().double()
+    return x
 
 
 def _obey(answer: Callable[[Atoms], Tensor], atoms: Atoms, reference: Tensor) -> None:

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from tutorial_utils import descriptors
 from tutorial_utils.descriptors import recovery
-from tutorial_utils.exercises.engine import Wrong, exercise
+from tutorial_utils.exercises.engine import exercise
+from tutorial_utils.exercises.reading import Wrong, number, tensor
 from tutorial_utils.exercises.session_04 import cases
 
 _GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
@@ -42,6 +43,9 @@ def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
         "The rotation vector is axial: its character is det × trace. You subtracted that of a translation.": [
             modes - polar for (modes, _, _), polar in zip(counts, _translations(sites), strict=True)
         ],
+        "That is a sum over the group, not the mean: divide by the order.": [
+            (modes - turns) * len(G) for (modes, turns, _), (_, G) in zip(counts, sites, strict=True)
+        ],
         "That is the number of all directions without rotations. Symmetry hides most of them: to first order "
         "only A1 motions change an invariant.": [3 * len(v) - 3 for v, _ in sites],
     }
@@ -56,12 +60,12 @@ def rank_from_characters(answer: Callable[[Tensor, Tensor], int]) -> str:
 
 
 def _whole(value: float, name: str) -> int:
-    number = float(value)
-    if abs(number - round(number)) > 1e-6:
+    count = number(value, f"The rank for {name}").real
+    if abs(count - round(count)) > 1e-4:
         raise Wrong(
-            f"For {name} you return {number:.3g}; a rank is a whole number. Suspect a sum, not a mean."
+            f"For {name} you return {count:.3g}; a rank is a whole number. Suspect a sum, not a mean."
         )
-    return round(number)
+    return round(count)
 
 
 def _without_lengths(
@@ -110,7 +114,7 @@ def where_to_start(answer: Callable[[int, np.random.Generator], Tensor]) -> str:
     shells = descriptors.SphericalBessel(3, 3.0)
     shares = {}
     for name, site in cases.eight_corners().items():
-        starts = torch.as_tensor(answer(16, np.random.default_rng(0)))
+        starts = tensor(answer(16, np.random.default_rng(0)), "regular(16, rng)")
         if starts.shape != (16, 8, 3) or not starts.isfinite().all():
             raise Wrong(f"regular(16, rng) returned {tuple(starts.shape)}; expected 16 starts, (16, 8, 3)")
         if torch.cdist(starts, starts).add(torch.eye(8)).amin() < 1e-3:
