@@ -138,7 +138,7 @@ def _permutations(
         return tree.query(_inside(moved), p=1)[1]
 
     unmoved = np.flatnonzero((rotations == np.eye(3, dtype=int)).all(axis=(1, 2)))
-    shifts = np.array([partners(number, places) for number in unmoved])
+    shifts = np.array([partners(int(number), places) for number in unmoved])
     first = np.unique(rotations, axis=0, return_index=True, return_inverse=True)
     turns = np.array([partners(number, places) for number in first[1]])
     found = np.empty((len(rotations), len(places)), dtype=int)
