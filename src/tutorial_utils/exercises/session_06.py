@@ -154,7 +154,7 @@ def loss_with_a_meaning(answer: Loss) -> str:
     A = torch.randn(20, 20, generator=rng, dtype=torch.float64)
     M = A @ A.T + 0.1 * torch.eye(20, dtype=torch.float64)
     target, Δ = torch.randn(2, 20, generator=rng, dtype=torch.float64)
-    found = _number(answer, target + Δ, target, M, 10.0)
+    found = number(answer(target + Δ, target, M, 10.0), "Your loss").real
     square = float(Δ @ M @ Δ)
     slips = {
         square / 10: "This is the square; its gradient fades away near the goal. Take the root.",
@@ -174,7 +174,7 @@ def loss_with_a_meaning(answer: Loss) -> str:
         if abs(found - value) < 1e-6 * abs(value):
             raise Wrong(message)
     for electrons in (10.0, 30.0):
-        found = _number(answer, target + Δ, target, M, electrons)
+        found = number(answer(target + Δ, target, M, electrons), "Your loss").real
         wanted = (square / electrons) ** 0.5
         if abs(found / wanted - 1) > 1e-6:
             suspect = "" if electrons == 10 else " Suspect a fixed number in the place of electrons."
@@ -206,13 +206,6 @@ def _compare_gradient(answer: Loss, target: Tensor, Δ: Tensor, M: Tensor) -> No
             f"Where the error is {error:.2g}, the gradient is off by {100 * off:.2g} % of its length. "
             "Suspect a clamp that is too large, a summand under the root, or a part that is detached."
         )
-
-
-def _number(answer: Loss, predicted: Tensor, target: Tensor, M: Tensor, electrons: float) -> float:
-    found = torch.as_tensor(answer(predicted, target, M, electrons))
-    if found.numel() != 1 or not found.isfinite().all():
-        raise Wrong(f"Expected one finite number, got the shape {tuple(found.shape)}.")
-    return float(found)
 
 
 @exercise(
