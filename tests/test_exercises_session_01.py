@@ -207,6 +207,7 @@ RIGHT = [
     ("1.5", {name: [o3.Irrep(i) for i in irreps] for name, irreps in SURVIVORS.items()}),
     ("1.5", {name: {i: i in irreps for i in SURVIVORS["H2O2"]} for name, irreps in SURVIVORS.items()}),
     ("1.6", lambda G, H: [(o3.Irrep(i).l, o3.Irrep(i).p) for i in carriers(G, H)]),
+    ("1.6", lambda G, H: [(int(i[0]), i[1]) for i in carriers(G, H)]),
     ("1.7", lambda a: o3.spherical_harmonics("2e", a[None], True)),
     ("1.1", five_rotations),
     ("1.1", squared_in_numpy),

@@ -81,6 +81,7 @@ WRONG = [
     ("10.2", lambda A, width: -flow(A, width), "All right but the sign"),
     ("10.3", lambda closure, A, rotations: closure(A), "asked once, as it is"),
     ("10.4", lambda x, m, box, cutoff: pull(x, 1 + 0 * m, box, cutoff), "the masses are missing"),
+    ("10.1", lambda waves, k: waves - k * (k * waves).sum(0), "divide by k · k"),
     ("10.1", lambda waves, k: project(waves, k, least=0.0), "Not a number at k = 0"),
     ("10.1", lambda waves, k: project(waves, k, share=0.5), "divergence of the result"),
     ("10.1", lambda waves, k: project(waves, k, mean=False), "The mean flow"),

@@ -341,7 +341,7 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
 
 
 def read_irreps(found: object) -> set[str]:
-    """Read names of irreps, o3.Irrep objects, pairs (l, parity), or a text such as "2e+1x4e" or "2e, 4e"."""
+    """Read names of irreps, o3.Irrep objects, pairs (2, 1) or (2, "e"), or a text such as "2e+1x4e" or "2e, 4e"."""
     if isinstance(found, Mapping):  # irrep -> whether, or how often
         found = [key for key, value in found.items() if value is None or value]
     one = isinstance(found, str | o3.Irreps | o3.Irrep)
@@ -351,7 +351,8 @@ def read_irreps(found: object) -> set[str]:
             if isinstance(part, o3.Irrep):
                 names.append(str(part))
             elif type(part) is tuple:
-                names.append(str(o3.Irrep(*part)))
+                l, parity = part
+                names.append(str(o3.Irrep(int(l), {"e": 1, "o": -1}.get(parity, parity))))
             else:
                 texts = re.split(r"[\s,+]+", part.strip()) if isinstance(part, str) else [part]
                 names += [str(ir) for text in texts for _, ir in o3.Irreps(text)]

@@ -47,12 +47,14 @@ def project(answer: Callable[[Tensor, Tensor], Tensor]) -> str:
         raise Wrong("That is the part along k, which is all divergence: take it away from the waves.")
     if _apart(found, waves + along) < ROUNDING:
         raise Wrong("The part along k was doubled, not removed: suspect the sign (i times i is -1).")
+    if _apart(found, waves - k * (k * waves).sum(0)) < ROUNDING:
+        raise Wrong("k (k · u) is k² times the part along k: divide by k · k.")
     if not found.isfinite().all():
         raise Wrong("Not a number at k = 0, where k·k is zero: the mean flow has no divergence, so it stays.")
     if (error := (k * found).sum(0).abs().max().item()) > ROUNDING:
         raise Wrong(
             f"The divergence of the result is not zero: |k · u| up to {error:.2g}. "
-            "Suspect a missing 1/k², a sum over the wrong axis, or a sign (i times i is -1)."
+            "Suspect a sum over the wrong axis, or a sign (i times i is -1)."
         )
     if _apart(found[:, 3, 3, 3], waves[:, 3, 3, 3]) > ROUNDING:
         raise Wrong("The mean flow, at k = 0, was changed: it has no divergence, so it stays.")
