@@ -341,7 +341,7 @@ def carriers(answer: Callable[[list, list], Iterable[str]]) -> str:
 
 
 def read_irreps(found: object) -> set[str]:
-    """Read names of irreps, o3.Irrep objects, pairs (2, 1) or (2, "e"), or a text such as "2e+1x4e" or "2e, 4e"."""
+    """Read names of irreps, o3.Irrep objects, pairs (2, 1) or (2, "e"), or a text such as "2e+1x4e"."""
     if isinstance(found, Mapping):  # irrep -> whether, or how often
         found = [key for key, value in found.items() if value is None or value]
     one = isinstance(found, str | o3.Irreps | o3.Irrep)
