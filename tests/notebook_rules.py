@@ -62,9 +62,9 @@ class Cell:
         """Calls of functions with these names, by whatever module they are reached."""
         return [node for name, node in self.calls if name.split(".")[-1] in names]
 
-    def exercises(self) -> set[str]:
+    def exercises(self) -> list[str]:
         """The exercises that this cell checks."""
-        return {str(ast.literal_eval(node.args[0])) for node in self.named("check") if node.args}
+        return [str(ast.literal_eval(node.args[0])) for node in self.named("check") if node.args]
 
 
 @dataclass(frozen=True)
@@ -218,6 +218,18 @@ def exercises(page: Page) -> Iterator[str]:
         yield f"exercises of session {session} are called {session}.1, {session}.2, …"
 
 
+def numbered(page: Page) -> Iterator[str]:
+    """The numbers of exercises count up through the page: in headings, where answers go, in solutions."""
+    headings = re.findall(r"^(?:#+ |\*\*)Exercise (\d+\.\d+)\b", page.prose, re.M)
+    wanted = [f"{int(page.name[:2])}.{number}" for number in range(1, len(headings) + 1)]
+    stubs, solutions = (
+        list(dict.fromkeys(name for cell in cells for name in cell.exercises())) for cells in page.exercises
+    )
+    for where, names in {"headings": headings, "stubs": stubs, "solutions": solutions}.items():
+        if names != wanted:
+            yield f"the exercises of the {where} are {', '.join(names)}, wanted {', '.join(wanted)}"
+
+
 def stubs(page: Page) -> Iterator[str]:
     """A stub says that it is one, and has a hint beside it."""
     for number, cell in enumerate(page.cells):
@@ -297,5 +309,5 @@ def stable(page: Page) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     lengths, weights, measured, executed, clean, compared,
-    exercises, stubs, solutions, figures, order, portable, stable,
+    exercises, numbered, stubs, solutions, figures, order, portable, stable,
 )  # fmt: skip

@@ -97,7 +97,30 @@ def component_by_component(x):
     return torch.relu(torch.cat([x[:, :6], x[:, 9:]], dim=1))
 
 
-# ---- 3.3: an axial vector
+# ---- 3.3: chirality
+
+
+@functools.cache
+def network(irreps, *, elements=("H", "C", "N", "O", "F"), layers=3, **options):
+    torch.manual_seed(0)
+    hidden = "8x0e+4x0o+8x1o+8x1e"
+    return EquivariantNetwork(elements, irreps, irreps_hidden=hidden, layers=layers, **options)
+
+
+def three_corners(graph):
+    return torch.linalg.det(graph.pos[1:4]).reshape(1)
+
+
+def three_edges(graph):
+    return torch.linalg.det(graph.pos[1:4] - graph.pos[0]).reshape(1)
+
+
+def by_element(graph):  # exchanges of like atoms change it
+    a, b, c = graph.pos[graph.atomic_numbers.argsort(stable=True)][:3] - graph.pos.mean(dim=0)
+    return (a @ torch.linalg.cross(b, c)).reshape(1)
+
+
+# ---- 3.4: an axial vector
 
 
 def two_sums(graph, *, fade=envelope, where=1):
@@ -132,7 +155,11 @@ def axial_that_centres(graph):
     return axial(graph)
 
 
-# ---- 3.4: shapes
+def deep_axial(graph):  # the atom that crosses the cutoff still acts through the other neighbours
+    return network("1e", elements=("H", "C", "N", "O", "Na", "Cl"), layers=2, per="atom")(graph)
+
+
+# ---- 3.5: shapes
 
 
 def sizes(graph, moved=True):
@@ -179,44 +206,7 @@ def exact_zeros(graph):  # no room for noise
     return "icosahedron" if q[4] < 1e-6 else "cuboctahedron"
 
 
-# ---- 3.5: chirality
-
-
-@functools.cache
-def network(irreps, *, elements=("H", "C", "N", "O", "F"), layers=3, **options):
-    torch.manual_seed(0)
-    hidden = "8x0e+4x0o+8x1o+8x1e"
-    return EquivariantNetwork(elements, irreps, irreps_hidden=hidden, layers=layers, **options)
-
-
-def deep_axial(graph):  # the atom that crosses the cutoff still acts through the other neighbours
-    return network("1e", elements=("H", "C", "N", "O", "Na", "Cl"), layers=2, per="atom")(graph)
-
-
-def three_corners(graph):
-    return torch.linalg.det(graph.pos[1:4]).reshape(1)
-
-
-def three_edges(graph):
-    return torch.linalg.det(graph.pos[1:4] - graph.pos[0]).reshape(1)
-
-
-def by_element(graph):  # exchanges of like atoms change it
-    a, b, c = graph.pos[graph.atomic_numbers.argsort(stable=True)][:3] - graph.pos.mean(dim=0)
-    return (a @ torch.linalg.cross(b, c)).reshape(1)
-
-
-# ---- 3.6: heads
-
-HEADS = {
-    "polarizability": "0e+2e",
-    "atomic polar tensor": "0e+1e+2e",
-    "hyperpolarizability": "1o+3o",
-    "optical rotation": "0o+1o+2o",
-}
-
-
-# ---- 3.7: tests
+# ---- 3.6: tests
 
 
 def turning_error(matrices, *, cell=True, back=False, absolute=False, copy=True):
@@ -252,43 +242,42 @@ def both():
     return [o3.rand_matrix(), -o3.rand_matrix()]
 
 
+# ---- 3.7: heads
+
+HEADS = {
+    "polarizability": "0e+2e",
+    "atomic polar tensor": "0e+1e+2e",
+    "hyperpolarizability": "1o+3o",
+    "optical rotation": "0o+1o+2o",
+}
+
+
 RIGHT = [
-    ("3.2", lambda x: gate(x).numpy()),
-    ("3.3", lambda graph: axial(graph).float()),
-    ("3.6", HEADS | {"polarizability": ["1x0e", "1x2e"]}),
-    ("3.7", lambda *case: [turning_error(both)(*case)]),
     ("3.1", counting(allowed, uvw)),
     ("3.1", by_characters),
+    ("3.2", lambda x: gate(x).numpy()),
     ("3.2", gate),
     ("3.2", by_lengths),
     ("3.2", from_e3nn),
-    ("3.3", axial),
-    ("3.3", lambda graph: axial(graph, where=0)),
-    ("3.3", lambda graph: axial(graph, fade=lambda x: (x < 1) * torch.cos(np.pi * x / 2) ** 2)),
-    ("3.3", axial_from_elements),
-    ("3.3", deep_axial),
-    ("3.4", shape),
-    ("3.4", by_distances),
-    ("3.5", lambda graph: network("0o")(graph)[0]),
-    ("3.5", lambda graph: network("0o")(graph).item()),
-    ("3.6", HEADS),
-    ("3.6", HEADS | {"polarizability": "2e + 0e"}),
-    ("3.7", turning_error(both)),
-    ("3.7", by_the_report),
+    ("3.3", lambda graph: network("0o")(graph)[0]),
+    ("3.3", lambda graph: network("0o")(graph).item()),
+    ("3.4", lambda graph: axial(graph).float()),
+    ("3.4", axial),
+    ("3.4", lambda graph: axial(graph, where=0)),
+    ("3.4", lambda graph: axial(graph, fade=lambda x: (x < 1) * torch.cos(np.pi * x / 2) ** 2)),
+    ("3.4", axial_from_elements),
+    ("3.4", deep_axial),
+    ("3.5", shape),
+    ("3.5", by_distances),
+    ("3.6", lambda *case: [turning_error(both)(*case)]),
+    ("3.6", turning_error(both)),
+    ("3.6", by_the_report),
+    ("3.7", HEADS | {"polarizability": ["1x0e", "1x2e"]}),
+    ("3.7", HEADS),
+    ("3.7", HEADS | {"polarizability": "2e + 0e"}),
 ]
 WRONG = [
     ("3.1", lambda *case: counting(allowed, uvw)(*case)[::-1], "paths come first"),
-    ("3.2", lambda x: torch.cat([gate(x), x[:, 6:9]], dim=1), "the three gates are used up"),
-    ("3.2", lambda x: gate(x, mix=lambda g, v: v + g[:, :, None]), "it multiplies a whole vector"),
-    ("3.3", lambda graph: axial(graph).mean(dim=0).expand(graph.num_nodes, 3), "no two see the same"),
-    ("3.3", lambda graph: axial(graph).sum(dim=0), "one vector for the whole graph"),
-    ("3.3", lambda graph: axial(graph) - axial(graph).mean(dim=0), "another molecule, 50 Å away"),
-    ("3.3", graphs.edge_vectors, "a vector for each edge"),
-    ("3.5", lambda graph: graph.pos.sum(dim=0), "of vectors take the triple product"),
-    ("3.7", zero_but_for("1o", "1e"), "Do you test for 1o only? For a scalar"),
-    ("3.7", zero_but_for("1o", "1e", "0e"), "belongs to the irreps that are given"),
-    ("3.7", natural_parity, "1e keeps its sign"),
-    ("3.7", lambda *case: turning_error(both)(*case) < 1e-6, "Your test says True"),
     ("3.1", counting(triangle, uvw), "Parity is missing"),
     ("3.1", counting(lambda i, j, k: i.p * j.p == k.p, uvw), "The triangle rule is missing"),
     ("3.1", counting(allowed, lambda u, v, w: u * v), "count for uvu"),
@@ -300,48 +289,59 @@ WRONG = [
     ),
     ("3.1", lambda a, b, c: 3, "expected two whole numbers"),
     ("3.1", joined, "each has paths of its own"),
+    ("3.2", lambda x: torch.cat([gate(x), x[:, 6:9]], dim=1), "the three gates are used up"),
+    ("3.2", lambda x: gate(x, mix=lambda g, v: v + g[:, :, None]), "it multiplies a whole vector"),
     ("3.2", gate_in_place, "changes its argument"),
     ("3.2", lambda x: gate(x) / (1 + x.norm()), "rows are different atoms"),
-    ("3.3", axial_that_centres, "changes its argument"),
     ("3.2", lambda x: gate(x, pseudo=torch.nn.functional.silu), "parity fails for 0o"),
     ("3.2", component_by_component, "rotation fails for 1o"),
     ("3.2", lambda x: gate(x, mix=wrong_layout), "rotation fails for 1o"),
     ("3.2", GATE, "e3nn.nn.Gate sorts its irreps"),
     ("3.2", lambda x: gate(x, opened=torch.ones_like), "2x1o passes linearly"),
     ("3.2", lambda x: gate(x, pseudo=torch.zeros_like), "vacuously for 0o"),
-    ("3.3", lambda graph: two_sums(graph)[:, 0], "flips under inversion: did you mean 1o?"),
-    ("3.3", lambda graph: torch.linalg.cross(*two_sums(graph)[:, [0, 0]].unbind(1)), "vacuously for 1e"),
-    ("3.3", lambda graph: axial(graph, fade=lambda x: (x < 1) * 1.0), "jumps by"),
-    ("3.3", lambda graph: axial(graph, fade=lambda x: (1 - x) * (x < 1)), "has a kink at the cutoff"),
-    ("3.3", per_cell, "supercell fails for 1e"),
-    ("3.3", from_the_origin, "translation fails for 1e"),
-    ("3.4", along_axes, "once turned"),
-    ("3.4", exact_zeros, "with 3 % noise"),
-    ("3.4", lambda graph: shape(graph, moved=False), "away from the origin"),
-    ("3.4", lambda graph: "cube", "expected one of tetrahedron"),
-    ("3.5", lambda graph: network("0e")(graph), "parity fails for 0o"),
-    ("3.5", lambda graph: torch.zeros(1), "vacuously for 0o"),
-    ("3.5", three_corners, "translation fails for 0o"),
-    ("3.5", lambda graph: network("0o")(graph).abs(), "parity fails for 0o"),
-    ("3.5", three_edges, "permutation fails for 0o"),
-    ("3.5", by_element, "like atoms have no order"),
-    ("3.6", HEADS | {"polarizability": "0e+1e+2e"}, "6 independent components"),
-    ("3.6", HEADS | {"polarizability": "1o"}, "even under inversion"),
-    ("3.6", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
-    ("3.6", HEADS | {"hyperpolarizability": "2x1o+2o+3o"}, "ANY exchange"),
-    ("3.6", HEADS | {"optical rotation": "0e+1e+2e"}, "odd under inversion"),
-    ("3.6", {"polarizability": "0e+2e"}, "Give a dict with the keys"),
-    ("3.6", "0e+2e", "yours is a str"),
-    ("3.6", HEADS | {"polarizability": "Ag"}, "not a list of irreps"),
-    ("3.6", HEADS | {"polarizability": 6}, "not a list of irreps"),
-    ("3.7", lambda f, graph, irreps: "small", "should be one number"),
-    ("3.7", turning_error(lambda: [o3.rand_matrix()]), "determinant"),
-    ("3.7", turning_error(lambda: [-torch.eye(3)]), "try rotations"),
-    ("3.7", turning_error(both, cell=False), "Does the cell turn"),
-    ("3.7", turning_error(both, back=True), "pos @ R.T goes with"),
-    ("3.7", turning_error(both, absolute=True), "error is absolute"),
-    ("3.7", turning_error(lambda: [torch.randn(3, 3)]), "orthogonal"),
-    ("3.7", turning_error(both, copy=False), "changes its argument"),
+    ("3.3", lambda graph: graph.pos.sum(dim=0), "of vectors take the triple product"),
+    ("3.3", lambda graph: network("0e")(graph), "parity fails for 0o"),
+    ("3.3", lambda graph: torch.zeros(1), "vacuously for 0o"),
+    ("3.3", three_corners, "translation fails for 0o"),
+    ("3.3", lambda graph: network("0o")(graph).abs(), "parity fails for 0o"),
+    ("3.3", three_edges, "permutation fails for 0o"),
+    ("3.3", by_element, "like atoms have no order"),
+    ("3.4", lambda graph: axial(graph).mean(dim=0).expand(graph.num_nodes, 3), "no two see the same"),
+    ("3.4", lambda graph: axial(graph).sum(dim=0), "one vector for the whole graph"),
+    ("3.4", lambda graph: axial(graph) - axial(graph).mean(dim=0), "another molecule, 50 Å away"),
+    ("3.4", graphs.edge_vectors, "a vector for each edge"),
+    ("3.4", axial_that_centres, "changes its argument"),
+    ("3.4", lambda graph: two_sums(graph)[:, 0], "flips under inversion: did you mean 1o?"),
+    ("3.4", lambda graph: torch.linalg.cross(*two_sums(graph)[:, [0, 0]].unbind(1)), "vacuously for 1e"),
+    ("3.4", lambda graph: axial(graph, fade=lambda x: (x < 1) * 1.0), "jumps by"),
+    ("3.4", lambda graph: axial(graph, fade=lambda x: (1 - x) * (x < 1)), "has a kink at the cutoff"),
+    ("3.4", per_cell, "supercell fails for 1e"),
+    ("3.4", from_the_origin, "translation fails for 1e"),
+    ("3.5", along_axes, "once turned"),
+    ("3.5", exact_zeros, "with 3 % noise"),
+    ("3.5", lambda graph: shape(graph, moved=False), "away from the origin"),
+    ("3.5", lambda graph: "cube", "expected one of tetrahedron"),
+    ("3.6", zero_but_for("1o", "1e"), "Do you test for 1o only? For a scalar"),
+    ("3.6", zero_but_for("1o", "1e", "0e"), "belongs to the irreps that are given"),
+    ("3.6", natural_parity, "1e keeps its sign"),
+    ("3.6", lambda *case: turning_error(both)(*case) < 1e-6, "Your test says True"),
+    ("3.6", lambda f, graph, irreps: "small", "should be one number"),
+    ("3.6", turning_error(lambda: [o3.rand_matrix()]), "determinant"),
+    ("3.6", turning_error(lambda: [-torch.eye(3)]), "try rotations"),
+    ("3.6", turning_error(both, cell=False), "Does the cell turn"),
+    ("3.6", turning_error(both, back=True), "pos @ R.T goes with"),
+    ("3.6", turning_error(both, absolute=True), "error is absolute"),
+    ("3.6", turning_error(lambda: [torch.randn(3, 3)]), "orthogonal"),
+    ("3.6", turning_error(both, copy=False), "changes its argument"),
+    ("3.7", HEADS | {"polarizability": "0e+1e+2e"}, "6 independent components"),
+    ("3.7", HEADS | {"polarizability": "1o"}, "even under inversion"),
+    ("3.7", HEADS | {"atomic polar tensor": "0e+2e"}, "nothing makes it symmetric"),
+    ("3.7", HEADS | {"hyperpolarizability": "2x1o+2o+3o"}, "ANY exchange"),
+    ("3.7", HEADS | {"optical rotation": "0e+1e+2e"}, "odd under inversion"),
+    ("3.7", {"polarizability": "0e+2e"}, "Give a dict with the keys"),
+    ("3.7", "0e+2e", "yours is a str"),
+    ("3.7", HEADS | {"polarizability": "Ag"}, "not a list of irreps"),
+    ("3.7", HEADS | {"polarizability": 6}, "not a list of irreps"),
 ]
 
 TestAnswers = exercise_tests(3, RIGHT, WRONG)

@@ -154,86 +154,41 @@ def minus_mean_in_place(forces, count):
     return _by(np.sqrt(np.square(forces).mean(axis=0)), count)
 
 
-# ---- 5.3: a saving
+# ---- 5.3: a time step
 
 
-def interpolated(n, strong, weak, error):
-    def frames(errors):
-        if not errors.min() <= error <= errors.max():
-            return np.nan
-        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
-
-    return frames(weak) / frames(strong)
+def by_the_law(dt, σ, budget):
+    ratio = σ / dt**2
+    good = np.abs(np.log(ratio / np.median(ratio))) < 0.3
+    return np.sqrt(budget / np.exp(np.log(ratio[good]).mean()))
 
 
-def fitted(n, strong, weak, error):
-    def frames(errors):
-        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
-        inside = errors.min() <= error <= errors.max()
-        return np.exp((np.log(error) - start) / slope) if inside else np.nan
-
-    return frames(weak) / frames(strong)
+def line_through_all(dt, σ, budget):
+    slope, start = np.polyfit(np.log(dt), np.log(σ), 1)
+    return np.exp((np.log(budget) - start) / slope)
 
 
-def upside_down(n, strong, weak, error):
-    return 1 / interpolated(n, strong, weak, error)
+def proportional(dt, σ, budget):
+    return budget / np.median(σ / dt)
 
 
-def ratio_of_errors(n, strong, weak, error):
-    return np.exp(np.log(weak / strong).mean())
+def between_points(dt, σ, budget):
+    rising = np.maximum.accumulate(σ)
+    return np.exp(np.interp(np.log(budget), np.log(rising), np.log(dt)))
 
 
-def extrapolated(n, strong, weak, error):
-    def frames(errors):
-        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
-        return np.exp((np.log(error) - start) / slope)
-
-    return frames(weak) / frames(strong)
+def none_outside(dt, σ, budget):
+    found = by_the_law(dt, σ, budget)
+    return found if dt.min() < found < dt.max() else None
 
 
-def straight_lines(n, strong, weak, error):
-    def frames(errors):
-        return np.interp(error, errors[::-1], n[::-1])
-
-    return frames(weak) / frames(strong)
+def divided_in_place(dt, σ, budget):
+    σ /= dt**2
+    return np.sqrt(budget / np.median(σ))
 
 
-def falling_abscissas(n, strong, weak, error):
-    def frames(errors):
-        inside = errors.min() <= error <= errors.max()
-        return np.exp(np.interp(np.log(error), np.log(errors), np.log(n))) if inside else np.nan
-
-    return frames(weak) / frames(strong)
-
-
-def weak_in_range(n, strong, weak, error):
-    def frames(errors):
-        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
-
-    return frames(weak) / frames(strong) if weak.min() <= error <= weak.max() else np.nan
-
-
-def measured_points(n, strong, weak, error):
-    def frames(errors):
-        return n[errors <= error].min() if errors.min() <= error <= errors.max() else np.nan
-
-    return frames(weak) / frames(strong)
-
-
-def none_for_nan(n, strong, weak, error):
-    factor = interpolated(n, strong, weak, error)
-    return None if np.isnan(factor) else factor
-
-
-def turned_in_place(n, strong, weak, error):
-    for array in (n, strong, weak):
-        array[:] = array[::-1].copy()
-    return interpolated(n[::-1], strong[::-1], weak[::-1], error)
-
-
-def difference(n, strong, weak, error):
-    factor = interpolated(n, strong, weak, error)
-    return factor * 30 - 30
+def no_number(dt, σ, budget):
+    return np.nan
 
 
 # ---- 5.4: forces that are no gradient
@@ -365,41 +320,86 @@ def in_place(r, cutoff):
     return torch.where(r < 1, (1 - r) ** 2, 0)
 
 
-# ---- 5.6: a time step
+# ---- 5.6: a saving
 
 
-def by_the_law(dt, σ, budget):
-    ratio = σ / dt**2
-    good = np.abs(np.log(ratio / np.median(ratio))) < 0.3
-    return np.sqrt(budget / np.exp(np.log(ratio[good]).mean()))
+def interpolated(n, strong, weak, error):
+    def frames(errors):
+        if not errors.min() <= error <= errors.max():
+            return np.nan
+        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
+
+    return frames(weak) / frames(strong)
 
 
-def line_through_all(dt, σ, budget):
-    slope, start = np.polyfit(np.log(dt), np.log(σ), 1)
-    return np.exp((np.log(budget) - start) / slope)
+def fitted(n, strong, weak, error):
+    def frames(errors):
+        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
+        inside = errors.min() <= error <= errors.max()
+        return np.exp((np.log(error) - start) / slope) if inside else np.nan
+
+    return frames(weak) / frames(strong)
 
 
-def proportional(dt, σ, budget):
-    return budget / np.median(σ / dt)
+def upside_down(n, strong, weak, error):
+    return 1 / interpolated(n, strong, weak, error)
 
 
-def between_points(dt, σ, budget):
-    rising = np.maximum.accumulate(σ)
-    return np.exp(np.interp(np.log(budget), np.log(rising), np.log(dt)))
+def ratio_of_errors(n, strong, weak, error):
+    return np.exp(np.log(weak / strong).mean())
 
 
-def none_outside(dt, σ, budget):
-    found = by_the_law(dt, σ, budget)
-    return found if dt.min() < found < dt.max() else None
+def extrapolated(n, strong, weak, error):
+    def frames(errors):
+        slope, start = np.polyfit(np.log(n), np.log(errors), 1)
+        return np.exp((np.log(error) - start) / slope)
+
+    return frames(weak) / frames(strong)
 
 
-def divided_in_place(dt, σ, budget):
-    σ /= dt**2
-    return np.sqrt(budget / np.median(σ))
+def straight_lines(n, strong, weak, error):
+    def frames(errors):
+        return np.interp(error, errors[::-1], n[::-1])
+
+    return frames(weak) / frames(strong)
 
 
-def no_number(dt, σ, budget):
-    return np.nan
+def falling_abscissas(n, strong, weak, error):
+    def frames(errors):
+        inside = errors.min() <= error <= errors.max()
+        return np.exp(np.interp(np.log(error), np.log(errors), np.log(n))) if inside else np.nan
+
+    return frames(weak) / frames(strong)
+
+
+def weak_in_range(n, strong, weak, error):
+    def frames(errors):
+        return np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1]))
+
+    return frames(weak) / frames(strong) if weak.min() <= error <= weak.max() else np.nan
+
+
+def measured_points(n, strong, weak, error):
+    def frames(errors):
+        return n[errors <= error].min() if errors.min() <= error <= errors.max() else np.nan
+
+    return frames(weak) / frames(strong)
+
+
+def none_for_nan(n, strong, weak, error):
+    factor = interpolated(n, strong, weak, error)
+    return None if np.isnan(factor) else factor
+
+
+def turned_in_place(n, strong, weak, error):
+    for array in (n, strong, weak):
+        array[:] = array[::-1].copy()
+    return interpolated(n[::-1], strong[::-1], weak[::-1], error)
+
+
+def difference(n, strong, weak, error):
+    factor = interpolated(n, strong, weak, error)
+    return factor * 30 - 30
 
 
 # ---- 5.7: other reference energies
@@ -452,24 +452,18 @@ def one_number(counts, E_label, E_model, old):
 
 
 RIGHT = [
-    ("5.3", lambda *case: torch.tensor(interpolated(*case))),
-    ("5.4", lambda forces, x: np.array([hessian(forces, x)])),
-    ("5.7", lambda *case: torch.tensor(what_the_model_lacks(*case), requires_grad=True)),
     ("5.1", as_masks),
     ("5.1", last_fifth),
     ("5.1", middle),
     ("5.2", largest_atom),
     ("5.2", mean_variance),
     ("5.2", farthest_pair),
-    ("5.3", interpolated),
+    ("5.4", lambda forces, x: np.array([hessian(forces, x)])),
+    ("5.6", lambda *case: torch.tensor(interpolated(*case))),
+    ("5.6", interpolated),
+    ("5.7", lambda *case: torch.tensor(what_the_model_lacks(*case), requires_grad=True)),
 ]
 WRONG = [
-    ("5.2", lambda F, count: np.sort(np.std(F, axis=0).max(axis=(1, 2)))[-count:], "return indices"),
-    ("5.3", lambda *case: np.log(interpolated(*case)), "take exp of what you interpolated"),
-    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach(), "do not detach"),
-    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach().numpy(), "Stay in torch"),
-    ("5.6", lambda *case: 1 / by_the_law(*case), "That is the reciprocal"),
-    ("5.6", lambda dt, σ, budget: by_the_law(dt, σ, 1000 * budget), "suspect meV"),
     ("5.1", shuffled, "random split of a time series leaks"),
     ("5.1", no_border, "Leave out the frames at every border"),
     ("5.1", as_listed, "sort first"),
@@ -477,51 +471,64 @@ WRONG = [
     ("5.1", as_times, "Times are no indices"),
     ("5.1", exchanged, "Training comes first"),
     ("5.1", one_border, "at every border"),
+    ("5.1", sorted_in_place, "changes its argument"),
+    ("5.1", share_of_the_latest, "0 train and 1000 test; at least half shall train and a tenth test."),
+    ("5.1", thinned, "0 train and 100 test; at least half shall train and a tenth test."),
+    ("5.2", lambda F, count: np.sort(np.std(F, axis=0).max(axis=(1, 2)))[-count:], "return indices"),
     ("5.2", summed_over_atoms, "a sum over atoms"),
     ("5.2", two_members, "Ask all members"),
     ("5.2", relative, "divided by the force"),
-    ("5.3", falling_abscissas, "turn the arrays round"),
-    ("5.3", weak_in_range, "all that the strong model reached"),
-    ("5.3", difference, "how many frames give"),
     ("5.2", spread_of_lengths, "Suspect the spread of lengths"),
     ("5.2", over_frames, "all agree"),
     ("5.2", one_component, "take the length of the vector"),
     ("5.2", least, "end of the sorted list"),
-    ("5.3", upside_down, "upside down"),
-    ("5.3", ratio_of_errors, "ratio of errors at equal n"),
-    ("5.3", extrapolated, "extrapolation"),
-    ("5.3", straight_lines, "take logarithms"),
-    ("5.1", sorted_in_place, "changes its argument"),
-    ("5.1", share_of_the_latest, "0 train and 1000 test; at least half shall train and a tenth test."),
-    ("5.1", thinned, "0 train and 100 test; at least half shall train and a tenth test."),
     ("5.2", ranges, "Turn each frame"),
     ("5.2", mean_deviation, "Turn each frame"),
     ("5.2", from_the_median, "Turn each frame"),
     ("5.2", from_the_first, "in another order"),
     ("5.2", directions_only, "a division by the length"),
     ("5.2", minus_mean_in_place, "changes its argument"),
-    ("5.3", fitted, "from point to point"),
-    ("5.3", measured_points, "interpolate between them"),
-    ("5.3", none_for_nan, "should be one number"),
-    ("5.3", turned_in_place, "changes its argument"),
+    ("5.3", lambda *case: 1 / by_the_law(*case), "That is the reciprocal"),
+    ("5.3", lambda dt, σ, budget: by_the_law(dt, σ, 1000 * budget), "suspect meV"),
+    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach(), "do not detach"),
+    ("5.5", lambda r, cutoff: cosine(r, cutoff).detach().numpy(), "Stay in torch"),
+    ("5.6", lambda *case: np.log(interpolated(*case)), "take exp of what you interpolated"),
+    ("5.6", falling_abscissas, "turn the arrays round"),
+    ("5.6", weak_in_range, "all that the strong model reached"),
+    ("5.6", difference, "how many frames give"),
+    ("5.6", upside_down, "upside down"),
+    ("5.6", ratio_of_errors, "ratio of errors at equal n"),
+    ("5.6", extrapolated, "extrapolation"),
+    ("5.6", straight_lines, "take logarithms"),
+    ("5.6", fitted, "from point to point"),
+    ("5.6", measured_points, "interpolate between them"),
+    ("5.6", none_for_nan, "should be one number"),
+    ("5.6", turned_in_place, "changes its argument"),
 ]
 RIGHT += [
+    ("5.3", by_the_law),
     ("5.4", hessian),
     ("5.4", random_loops),
     ("5.4", lambda forces, x: int(hessian(forces, x))),
     ("5.5", cosine),
     ("5.5", polynomial),
     ("5.5", bump),
-    ("5.6", by_the_law),
     ("5.7", what_the_model_lacks),
     ("5.7", by_pseudoinverse),
 ]
 WRONG += [
+    ("5.3", no_number, "a number for any budget"),
+    ("5.3", none_outside, "a number for any budget"),
+    ("5.3", divided_in_place, "changes its argument"),
+    ("5.3", line_through_all, "instead of 2"),
+    ("5.3", between_points, "was not measured"),
+    ("5.3", proportional, "not c Δt"),
     ("5.4", one_circle, "in the xy plane encloses no area"),
     ("5.4", three_circles, "a loop on which two atoms move"),
     ("5.4", open_path, "not closed"),
     ("5.4", total_force, "takes a whirl"),
     ("5.4", torque, "only work on a closed path"),
+    ("5.4", moved, "changes its argument"),
     ("5.5", straight, "the force jumps"),
     ("5.5", endless, "Beyond the cutoff"),
     ("5.5", step, "energy jumps"),
@@ -529,13 +536,9 @@ WRONG += [
     ("5.5", always_four, "not `cutoff`"),
     ("5.5", too_short, "neighbours inside the cutoff"),
     ("5.5", too_long, "not `cutoff`"),
-    ("5.4", moved, "changes its argument"),
     ("5.5", bump_that_overflows, "differentiates both branches"),
     ("5.5", root, "it is not a number"),
     ("5.5", in_place, "changes its argument"),
-    ("5.6", no_number, "a number for any budget"),
-    ("5.6", none_outside, "a number for any budget"),
-    ("5.6", divided_in_place, "changes its argument"),
     ("5.7", old_ones, "the old shifts"),
     ("5.7", added_in_place, "changes its argument"),
     ("5.7", nan_for_a_stranger, "keeps its own"),
@@ -545,9 +548,6 @@ WRONG += [
     ("5.7", changes_alone, "add them to the old shifts"),
     ("5.7", shifts_anew, "Fit the changes, not the shifts"),
     ("5.7", one_number, "one shift for each"),
-    ("5.6", line_through_all, "instead of 2"),
-    ("5.6", between_points, "was not measured"),
-    ("5.6", proportional, "not c Δt"),
 ]
 
 TestAnswers = exercise_tests(5, RIGHT, WRONG)

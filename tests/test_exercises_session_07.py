@@ -79,7 +79,28 @@ def in_place(row):
     return row
 
 
-# ---- 7.3: heat capacity
+# ---- 7.3: mean masses
+
+
+def loss(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean() / (stiffness / masses).mean()) - 1
+
+
+def absolute_loss(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean()) - np.sqrt((stiffness / masses).mean())
+
+
+def mean_of_roots(stiffness, masses):
+    return np.sqrt(stiffness.mean() / masses.mean()) / np.sqrt(stiffness / masses).mean() - 1
+
+
+def divides_stiffness(stiffness, masses):
+    found = loss(stiffness, masses)
+    stiffness /= masses
+    return found
+
+
+# ---- 7.4: heat capacity
 
 
 def heat(ν, g, T, share=3.0, power=2):
@@ -148,7 +169,7 @@ def nothing_at_zero(ν, g, T):
         return 3 * 8.31446 * np.nansum(g * x**2 * np.exp(x) / (np.exp(x) - 1) ** 2) / np.sum(g)
 
 
-# ---- 7.4: lattice sum
+# ---- 7.5: lattice sum
 
 
 def images(atoms, i, j, f, cutoff):
@@ -180,7 +201,7 @@ def with_itself(atoms, i, j, f, cutoff):
     return images(atoms, i, j, f, cutoff) + (f(0.0) if i == j else 0.0)
 
 
-# ---- 7.5: cumulative distance
+# ---- 7.6: cumulative distance
 
 
 def cdf(p, t):
@@ -223,60 +244,36 @@ def difference_of_means(p, t):
     return abs((x * p).sum() / p.sum() - (x * t).sum() / t.sum()) / len(p)
 
 
-# ---- 7.6: mean masses
-
-
-def loss(stiffness, masses):
-    return np.sqrt(stiffness.mean() / masses.mean() / (stiffness / masses).mean()) - 1
-
-
-def absolute_loss(stiffness, masses):
-    return np.sqrt(stiffness.mean() / masses.mean()) - np.sqrt((stiffness / masses).mean())
-
-
-def mean_of_roots(stiffness, masses):
-    return np.sqrt(stiffness.mean() / masses.mean()) / np.sqrt(stiffness / masses).mean() - 1
-
-
-def divides_stiffness(stiffness, masses):
-    found = loss(stiffness, masses)
-    stiffness /= masses
-    return found
-
-
 RIGHT = [
     ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, K, k)[::-1, ::-1].copy()),
-    ("7.2", lambda row: mend(row.astype(np.float32))),
-    ("7.3", lambda *case: [heat(*case)]),
-    ("7.6", lambda *case: np.array([loss(*case)])),
     ("7.1", two_springs),
     ("7.1", half_a_period),
     ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, K, k).tolist()),
     ("7.1", lambda q, m, M, K, k: two_springs(q, m, M, k, K)),  # the next cell lies on the other side
+    ("7.2", lambda row: mend(row.astype(np.float32))),
     ("7.2", mend),
     ("7.2", lambda row: np.concatenate([-row[1:].sum(axis=0)[None], row[1:]])),
-    ("7.3", heat),
-    ("7.3", trapezoids),
-    ("7.3", lambda ν, g, T: heat_capacity(ν, np.asarray(g, dtype=float), T)),
-    ("7.3", without_the_first),
-    ("7.3", numerical_derivative),
-    ("7.3", half_sinh),
-    ("7.4", images),
-    ("7.4", shifts),
-    ("7.4", lambda atoms, i, j, f, cutoff: images(atoms, j, i, f, cutoff)),
-    ("7.5", cdf),
-    ("7.5", lambda p, t: errors(p[None] / p.max(), t[None] / t.max(), np.arange(51.0))["cdf"][0]),
-    ("7.5", earth_mover),
-    ("7.5", from_the_top),
-    ("7.6", loss),
-    ("7.6", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
+    ("7.3", lambda *case: np.array([loss(*case)])),
+    ("7.3", loss),
+    ("7.3", lambda k, m: (sum(k) * len(m) / sum(m) / sum(k / m)) ** 0.5 - 1),
+    ("7.4", lambda *case: [heat(*case)]),
+    ("7.4", heat),
+    ("7.4", trapezoids),
+    ("7.4", lambda ν, g, T: heat_capacity(ν, np.asarray(g, dtype=float), T)),
+    ("7.4", without_the_first),
+    ("7.4", numerical_derivative),
+    ("7.4", half_sinh),
+    ("7.5", images),
+    ("7.5", shifts),
+    ("7.5", lambda atoms, i, j, f, cutoff: images(atoms, j, i, f, cutoff)),
+    ("7.6", cdf),
+    ("7.6", lambda p, t: errors(p[None] / p.max(), t[None] / t.max(), np.arange(51.0))["cdf"][0]),
+    ("7.6", earth_mover),
+    ("7.6", from_the_top),
 ]
 WRONG = [
     ("7.1", lambda *case: two_springs(*case, far=1.0), "2π is missing"),
     ("7.1", lambda *case: two_springs(*case, far=4 * np.pi), "a whole cell, two atoms long"),
-    ("7.2", lambda row: 2 * row - mend(row), "Suspect the sign"),
-    ("7.3", lambda ν, g, T: heat(11.6045 / 47.992 * ν, g, T), "that for meV"),
-    ("7.3", lambda ν, g, T: g * ν, "add up the modes"),
     ("7.1", without_masses, "Suspect the masses"),
     ("7.1", no_masses_at_all, "Suspect the masses"),
     ("7.1", lambda *a: two_springs(*a, sign=1), "the sign of the off-diagonal"),
@@ -285,59 +282,62 @@ WRONG = [
     ("7.1", each_spring_twice, "counted twice"),
     ("7.1", all_signs_turned, "ω² is negative"),
     ("7.1", one_mean_spring, "two equal springs"),
+    ("7.2", lambda row: 2 * row - mend(row), "Suspect the sign"),
     ("7.2", with_itself_in_the_sum, "holds Φ₀₀ itself"),
     ("7.2", spread_evenly, "Springs between different atoms have changed"),
     ("7.2", lambda row: row * 1.0, "the sum over atoms is not zero"),
     ("7.2", in_place, "changes its argument"),
     ("7.2", not_a_number, "not a number"),
-    ("7.3", not_normalised, "the scale of g must not matter"),
-    ("7.3", divides_by_zero, "zero by zero"),
-    ("7.3", lambda ν, g, T: heat(ν, g, T, share=1.0), "three axes"),
-    ("7.3", classical_quanta, "take the derivative"),
-    ("7.3", sum_over_integral, "a sum over an integral"),
-    ("7.3", energy_over_temperature, "an energy over T"),
-    ("7.3", at_the_mean_frequency, "at the mean frequency"),
-    ("7.3", lambda ν, g, T: heat(ν / (2 * np.pi), g, T), "a factor of 2π"),
-    ("7.3", lambda ν, g, T: heat(2 * np.pi * ν, g, T), "a factor of 2π"),
-    ("7.3", scales_its_argument, "changes its argument"),
-    ("7.3", lambda ν, g, T: 3 * 8.31446, "quanta are frozen"),
-    ("7.3", nothing_at_zero, "the modes at ν = 0 count as well"),
-    ("7.3", lambda ν, g, T: heat(ν, g, T) * np.sum(g) / np.max(g), "divide g by its sum"),
-    ("7.4", nearest, "only the nearest image"),
-    ("7.4", lambda *a: images(*a) if a[1] != a[2] else 0.0, "its own images"),
-    ("7.4", lambda *a: 2 * images(*a), "counted twice"),
-    ("7.4", with_itself, "its own neighbour"),
-    ("7.4", all_neighbours, "Only images of j"),
-    ("7.4", mean_of_images, "take no mean"),
-    ("7.4", lambda a, i, j, f, c: f(images(a, i, j, lambda r: r, c)), "not r"),
-    ("7.4", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect the shifts"),
-    ("7.4", lambda a, i, j, f, c: images(a, i, j, f, 6.0), "the cutoff"),
+    ("7.3", lambda k, m: (1 + loss(k, m)) ** 2 - 1, "a frequency is a root"),
+    ("7.3", lambda k, m: loss(np.ones_like(m), m), "the stiffness of each atom"),
+    ("7.3", lambda k, m: 1 / (1 + loss(k, m)) - 1, "upside down"),
+    ("7.3", lambda k, m: -abs(loss(k, m)), "keep the sign"),
+    ("7.3", lambda k, m: 100 * loss(k, m), "not a percentage"),
+    ("7.3", absolute_loss, "divide it by the exact one"),
+    ("7.3", mean_of_roots, "the root of a mean"),
+    ("7.3", divides_stiffness, "changes its argument"),
+    ("7.4", lambda ν, g, T: heat(11.6045 / 47.992 * ν, g, T), "that for meV"),
+    ("7.4", lambda ν, g, T: g * ν, "add up the modes"),
+    ("7.4", not_normalised, "the scale of g must not matter"),
+    ("7.4", divides_by_zero, "zero by zero"),
+    ("7.4", lambda ν, g, T: heat(ν, g, T, share=1.0), "three axes"),
+    ("7.4", classical_quanta, "take the derivative"),
+    ("7.4", sum_over_integral, "a sum over an integral"),
+    ("7.4", energy_over_temperature, "an energy over T"),
+    ("7.4", at_the_mean_frequency, "at the mean frequency"),
+    ("7.4", lambda ν, g, T: heat(ν / (2 * np.pi), g, T), "a factor of 2π"),
+    ("7.4", lambda ν, g, T: heat(2 * np.pi * ν, g, T), "a factor of 2π"),
+    ("7.4", scales_its_argument, "changes its argument"),
+    ("7.4", lambda ν, g, T: 3 * 8.31446, "quanta are frozen"),
+    ("7.4", nothing_at_zero, "the modes at ν = 0 count as well"),
+    ("7.4", lambda ν, g, T: heat(ν, g, T) * np.sum(g) / np.max(g), "divide g by its sum"),
+    ("7.5", nearest, "only the nearest image"),
+    ("7.5", lambda *a: images(*a) if a[1] != a[2] else 0.0, "its own images"),
+    ("7.5", lambda *a: 2 * images(*a), "counted twice"),
+    ("7.5", with_itself, "its own neighbour"),
+    ("7.5", all_neighbours, "Only images of j"),
+    ("7.5", mean_of_images, "take no mean"),
+    ("7.5", lambda a, i, j, f, c: f(images(a, i, j, lambda r: r, c)), "not r"),
+    ("7.5", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect the shifts"),
+    ("7.5", lambda a, i, j, f, c: images(a, i, j, f, 6.0), "the cutoff"),
     (
-        "7.4",
+        "7.5",
         lambda a, i, j, f, c: images(a, i, j, lambda r: np.exp(-r), c),
         "Suspect the shifts of the cell, f",
     ),
-    ("7.4", lambda *a: np.nan, "should be one number"),
-    ("7.5", bin_by_bin, "bin by bin"),
-    ("7.5", lambda p, t: np.abs(np.cumsum(p) - np.cumsum(t)).mean(), "divide each by its sum"),
-    ("7.5", lambda p, t: (np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean(), "absolute values"),
-    ("7.5", difference_of_means, "difference of mean frequencies"),
-    ("7.5", shift_of_the_highest, "at every point"),
-    ("7.5", absolute_too_early, "after the cumulative sums"),
-    ("7.5", divides_in_place, "changes its argument"),
-    ("7.5", lambda p, t: np.abs(steps_of(p, t)).max(), "a maximum in place"),
-    ("7.5", lambda p, t: np.sqrt((steps_of(p, t) ** 2).mean()), "a square"),
-    ("7.5", lambda p, t: np.abs(np.cumsum(p / p.sum()) - np.cumsum(t)).mean(), "treat both alike"),
-    ("7.5", lambda p, t: 51 * cdf(p, t), "the mean over the points"),
-    ("7.5", lambda p, t: np.nan, "should be one number"),
-    ("7.6", lambda k, m: (1 + loss(k, m)) ** 2 - 1, "a frequency is a root"),
-    ("7.6", lambda k, m: loss(np.ones_like(m), m), "the stiffness of each atom"),
-    ("7.6", lambda k, m: 1 / (1 + loss(k, m)) - 1, "upside down"),
-    ("7.6", lambda k, m: -abs(loss(k, m)), "keep the sign"),
-    ("7.6", lambda k, m: 100 * loss(k, m), "not a percentage"),
-    ("7.6", absolute_loss, "divide it by the exact one"),
-    ("7.6", mean_of_roots, "the root of a mean"),
-    ("7.6", divides_stiffness, "changes its argument"),
+    ("7.5", lambda *a: np.nan, "should be one number"),
+    ("7.6", bin_by_bin, "bin by bin"),
+    ("7.6", lambda p, t: np.abs(np.cumsum(p) - np.cumsum(t)).mean(), "divide each by its sum"),
+    ("7.6", lambda p, t: (np.cumsum(p / p.sum()) - np.cumsum(t / t.sum())).mean(), "absolute values"),
+    ("7.6", difference_of_means, "difference of mean frequencies"),
+    ("7.6", shift_of_the_highest, "at every point"),
+    ("7.6", absolute_too_early, "after the cumulative sums"),
+    ("7.6", divides_in_place, "changes its argument"),
+    ("7.6", lambda p, t: np.abs(steps_of(p, t)).max(), "a maximum in place"),
+    ("7.6", lambda p, t: np.sqrt((steps_of(p, t) ** 2).mean()), "a square"),
+    ("7.6", lambda p, t: np.abs(np.cumsum(p / p.sum()) - np.cumsum(t)).mean(), "treat both alike"),
+    ("7.6", lambda p, t: 51 * cdf(p, t), "the mean over the points"),
+    ("7.6", lambda p, t: np.nan, "should be one number"),
 ]
 
 TestAnswers = exercise_tests(7, RIGHT, WRONG)

@@ -119,6 +119,14 @@ def swap(old: str, new: str = "") -> Callable[[dict], None]:
     return plant
 
 
+def exchange(one: str, other: str) -> Callable[[dict], None]:
+    def plant(content: dict) -> None:
+        for old, new in ((one, "\0"), (other, one), ("\0", other)):
+            swap(old, new)(content)
+
+    return plant
+
+
 STDERR = {"output_type": "stream", "name": "stderr", "text": "a"}
 HEAVY = {"output_type": "display_data", "data": {"text/html": "a" * OUTPUT_BYTES}, "metadata": {}}
 FAULTS = {
@@ -155,6 +163,12 @@ FAULTS = {
         add(code('answer = ...\ncheck("1.9", answer)', "not attempted yet")),
         add(code('answer = ...\ncheck("2.1", answer)', "not attempted yet")),
         swap("check"),
+    ],
+    "numbered": [
+        exchange("Exercise 1.2", "Exercise 1.3"),
+        exchange('check("1.2"', 'check("1.3"'),
+        exchange('answer = 1\ncheck("1.2"', 'answer = 1\ncheck("1.3"'),
+        swap("Exercise 1.4"),
     ],
     "stubs": [add(code('answer = 1\ncheck("1.1", answer)', "passed")), swap("<details>")],
     "solutions": [

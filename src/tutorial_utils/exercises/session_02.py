@@ -65,139 +65,11 @@ def _axiom(answer: Callable[[np.ndarray], str | None], rows: np.ndarray | list) 
     return found
 
 
-@exercise(
-    "2.2",
-    title="Count irreps without finding them",
-    hint=[
-        "groups.conjugacy_classes(table) gives the classes: their number is the number of complex irreps.",
-        "A real character is the same on g and on its inverse: join a class with that of its inverses.",
-    ],
-)
-def number_of_irreps(answer: Callable[[np.ndarray], tuple[int, int]]) -> str:
-    """Compare with the irreps found numerically, for shuffled groups with and without complex irreps."""
-    tables = {
-        name: _cases.point_group(name, seed) for seed, name in enumerate(("D3", "C3", "C4", "Td", "T", "C6h"))
-    }
-    for name, table in {**tables, "the quaternion group": _cases.quaternions()}.items():
-        given = answer(table)
-        if not isinstance(given, Sequence | np.ndarray | torch.Tensor) or len(given) != 2:
-            raise Wrong(f"Your function returned {given!r}; expected two numbers, (complex, real).")
-        complex_ones, real_ones = (number(n, "Each of the two counts") for n in given)
-        _right_count(name, table, (complex_ones.real, real_ones.real))
-    return (
-        "Right for seven groups. Ten of the 32 crystal classes have complex irreps, "
-        "and so merged ones in e3nn's world."
-    )
-
-
-def _right_count(name: str, table: np.ndarray, given: tuple[float, float]) -> None:
-    classes, back = groups.conjugacy_classes(table), groups.inverses(table)
-    whole, real = len(groups.find_irreps(table)), len(groups.find_irreps(table, real=True))
-    if given[0] != whole:
-        order = given[0] == len(table) and len(table) > whole
-        why = "That is the number of operations: conjugate ones share all characters." if order else ""
-        if given == (real, whole):
-            why = "The two numbers are exchanged: complex comes first."
-        raise Wrong(
-            f"{name} has {whole} complex irreps, as many as classes; you count {given[0]:g}. {why}".rstrip()
-        )
-    if given[1] == real:
-        return
-    alone = sum(set(c) == set(back[list(c)]) for c in classes)
-    pairs = len({frozenset((g, back[g])) for g in range(len(table))})
-    why = {
-        float(whole): "Two complex conjugate irreps merge into one over the real numbers.",
-        alone: "Two merged irreps are still one: a pair of classes counts once, not never.",
-        pairs: "You joined operations with their inverses, but not whole classes.",
-    }.get(given[1], "A real character cannot tell a class from that of its inverses.")
-    raise Wrong(f"{name} has {real} irreps over the real numbers; you count {given[1]:g}. {why}")
-
-
-_MISTAKES = {
-    "modes": "you count modes, and a spectrum shows frequencies: degenerate modes share one line.",
-    "motions": "that counts all motions. Take translations (a vector) and rotations (an axial vector) away.",
-    "swapped": "infrared and Raman are exchanged: a dipole is a vector, a polarizability has two indices.",
-    "all": "not every vibration is seen: an irrep has to occur in a vector for infrared, and in a symmetric "
-    "tensor for Raman.",
-    "vector": "the polarizability has two indices: take the character of a symmetric tensor, not a vector's.",
-}
-
-
-@exercise(
-    "2.3",
-    title="What will the spectrometer see?",
-    hint=[
-        "Count how often each irrep occurs in the vibrations, then ask which irreps occur in a vector "
-        "(infrared) and in a symmetric tensor (Raman). Degenerate modes share one frequency.",
-        "χ = stay·tr R − tr R − det(R)·tr R; for CO2 the rotation about the axis, det(R)·R_zz, stays.",
-    ],
-)
-def spectrometer(answer: Mapping[str, tuple[int, int]]) -> str:
-    """Compare numbers of infrared and Raman frequencies with characters; know the usual slips."""
-    names = ("BF3", "SF6", "CO2")
-    if not isinstance(answer, Mapping) or set(answer) != set(names):
-        raise Wrong('give two numbers for each molecule: {"BF3": (infrared, Raman), "SF6": ..., "CO2": ...}')
-    if any(np.shape(answer[name]) != (2,) for name in names):
-        raise Wrong("give two numbers for each molecule, infrared first: (infrared, Raman)")
-    given = {name: tuple(number(n, f"{name}: each count") for n in answer[name]) for name in names}
-    wrong = [name for name in names if given[name] != _seen(name)]
-    for slip, message in _MISTAKES.items():
-        if wrong and all(given[name] == _seen(name, slip) for name in wrong):
-            raise Wrong(f"{wrong[0]}: {message}")
-    for name in wrong:
-        k = 0 if given[name][0] != _seen(name)[0] else 1
-        light, what = (("infrared", "a vector"), ("Raman", "a symmetric tensor"))[k]
-        raise Wrong(
-            f"{name}: {given[name][k]:g} {light} frequencies do not agree with the characters. Vibrations: "
-            f"{_vibrations(name)}; which of these irreps occur in {what}?"
-        )
-    return (
-        "All six counts are right, without a Hessian. "
-        "With an inversion centre (SF6, CO2) no line is seen twice."
-    )
-
-
-def _geometry(name: str) -> tuple[Atoms, np.ndarray]:
-    """Return structure and operations; linear CO2 lies along z, in D8h instead of its infinite group."""
-    if name == "CO2":
-        return Atoms("OCO", [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]]), groups.molecular("D8h")
-    sf6 = Atoms("SF6", [[0, 0, 0], *1.56 * np.eye(3), *-1.56 * np.eye(3)])  # Å
-    atoms = molecule("BF3") if name == "BF3" else sf6
-    return atoms, symmetry.stabiliser(atoms)
-
-
-@cache
-def _seen(name: str, slip: str = "") -> tuple[int, int]:
-    """Count infrared and Raman frequencies by characters, with one of the usual slips if asked."""
-    atoms, R = _geometry(name)
-    χ, stay, table = (
-        groups.characters(R),
-        groups.characters(groups.permutation(atoms, R)),
-        groups.character_table(R),
-    )
-    rotations = np.linalg.det(R) * (χ - R[:, 2, 2] * (name == "CO2"))
-    irreps = table.decompose(stay * χ - (0 if slip == "motions" else χ + rotations))
-    vector, tensor = table.decompose(χ), table.decompose((χ**2 + groups.characters(R @ R)) / 2)
-    lights = {"swapped": (tensor, vector), "vector": (vector, vector), "all": (irreps, irreps)}
-    light = lights.get(slip, (vector, tensor))
-    size = table.dimensions if slip == "modes" else dict.fromkeys(table, 1)
-    infrared, raman = (sum(n * size[irrep] for irrep, n in irreps.items() if irrep in seen) for seen in light)
-    return infrared, raman
-
-
-def _vibrations(name: str) -> str:
-    atoms, R = _geometry(name)
-    χ, stay = groups.characters(R), groups.characters(groups.permutation(atoms, R))
-    rotations = np.linalg.det(R) * (χ - R[:, 2, 2] * (name == "CO2"))
-    counts = groups.character_table(R).decompose(stay * χ - χ - rotations)
-    return " + ".join(f"{n} {irrep}" for irrep, n in counts.items())
-
-
 Paths = Callable[[str, str, str, np.ndarray], int]
 
 
 @exercise(
-    "2.4",
+    "2.2",
     title="Fewer symmetries, more paths",
     hint=[
         "The products of components of a and b carry the character χ_a χ_b: how often does c occur in it?",
@@ -276,6 +148,134 @@ def _independent_products(a: str, b: str, c: str, name: str, *, proper: bool = F
     A, B, C = (o3.Irrep(irrep).D_from_matrix(R).numpy() for irrep in (a, b, c))
     average = groups.tensor_product(groups.tensor_product(A, B), C).mean(axis=0)
     return int(np.linalg.matrix_rank(average, tol=1e-6))
+
+
+@exercise(
+    "2.3",
+    title="Count irreps without finding them",
+    hint=[
+        "groups.conjugacy_classes(table) gives the classes: their number is the number of complex irreps.",
+        "A real character is the same on g and on its inverse: join a class with that of its inverses.",
+    ],
+)
+def number_of_irreps(answer: Callable[[np.ndarray], tuple[int, int]]) -> str:
+    """Compare with the irreps found numerically, for shuffled groups with and without complex irreps."""
+    tables = {
+        name: _cases.point_group(name, seed) for seed, name in enumerate(("D3", "C3", "C4", "Td", "T", "C6h"))
+    }
+    for name, table in {**tables, "the quaternion group": _cases.quaternions()}.items():
+        given = answer(table)
+        if not isinstance(given, Sequence | np.ndarray | torch.Tensor) or len(given) != 2:
+            raise Wrong(f"Your function returned {given!r}; expected two numbers, (complex, real).")
+        complex_ones, real_ones = (number(n, "Each of the two counts") for n in given)
+        _right_count(name, table, (complex_ones.real, real_ones.real))
+    return (
+        "Right for seven groups. Ten of the 32 crystal classes have complex irreps, "
+        "and so merged ones in e3nn's world."
+    )
+
+
+def _right_count(name: str, table: np.ndarray, given: tuple[float, float]) -> None:
+    classes, back = groups.conjugacy_classes(table), groups.inverses(table)
+    whole, real = len(groups.find_irreps(table)), len(groups.find_irreps(table, real=True))
+    if given[0] != whole:
+        order = given[0] == len(table) and len(table) > whole
+        why = "That is the number of operations: conjugate ones share all characters." if order else ""
+        if given == (real, whole):
+            why = "The two numbers are exchanged: complex comes first."
+        raise Wrong(
+            f"{name} has {whole} complex irreps, as many as classes; you count {given[0]:g}. {why}".rstrip()
+        )
+    if given[1] == real:
+        return
+    alone = sum(set(c) == set(back[list(c)]) for c in classes)
+    pairs = len({frozenset((g, back[g])) for g in range(len(table))})
+    why = {
+        float(whole): "Two complex conjugate irreps merge into one over the real numbers.",
+        alone: "Two merged irreps are still one: a pair of classes counts once, not never.",
+        pairs: "You joined operations with their inverses, but not whole classes.",
+    }.get(given[1], "A real character cannot tell a class from that of its inverses.")
+    raise Wrong(f"{name} has {real} irreps over the real numbers; you count {given[1]:g}. {why}")
+
+
+_MISTAKES = {
+    "modes": "you count modes, and a spectrum shows frequencies: degenerate modes share one line.",
+    "motions": "that counts all motions. Take translations (a vector) and rotations (an axial vector) away.",
+    "swapped": "infrared and Raman are exchanged: a dipole is a vector, a polarizability has two indices.",
+    "all": "not every vibration is seen: an irrep has to occur in a vector for infrared, and in a symmetric "
+    "tensor for Raman.",
+    "vector": "the polarizability has two indices: take the character of a symmetric tensor, not a vector's.",
+}
+
+
+@exercise(
+    "2.4",
+    title="What will the spectrometer see?",
+    hint=[
+        "Count how often each irrep occurs in the vibrations, then ask which irreps occur in a vector "
+        "(infrared) and in a symmetric tensor (Raman). Degenerate modes share one frequency.",
+        "χ = stay·tr R − tr R − det(R)·tr R; for CO2 the rotation about the axis, det(R)·R_zz, stays.",
+    ],
+)
+def spectrometer(answer: Mapping[str, tuple[int, int]]) -> str:
+    """Compare numbers of infrared and Raman frequencies with characters; know the usual slips."""
+    names = ("BF3", "SF6", "CO2")
+    if not isinstance(answer, Mapping) or set(answer) != set(names):
+        raise Wrong('give two numbers for each molecule: {"BF3": (infrared, Raman), "SF6": ..., "CO2": ...}')
+    if any(np.shape(answer[name]) != (2,) for name in names):
+        raise Wrong("give two numbers for each molecule, infrared first: (infrared, Raman)")
+    given = {name: tuple(number(n, f"{name}: each count") for n in answer[name]) for name in names}
+    wrong = [name for name in names if given[name] != _seen(name)]
+    for slip, message in _MISTAKES.items():
+        if wrong and all(given[name] == _seen(name, slip) for name in wrong):
+            raise Wrong(f"{wrong[0]}: {message}")
+    for name in wrong:
+        k = 0 if given[name][0] != _seen(name)[0] else 1
+        light, what = (("infrared", "a vector"), ("Raman", "a symmetric tensor"))[k]
+        raise Wrong(
+            f"{name}: {given[name][k]:g} {light} frequencies do not agree with the characters. Vibrations: "
+            f"{_vibrations(name)}; which of these irreps occur in {what}?"
+        )
+    return (
+        "All six counts are right, without a Hessian. "
+        "With an inversion centre (SF6, CO2) no line is seen twice."
+    )
+
+
+def _geometry(name: str) -> tuple[Atoms, np.ndarray]:
+    """Return structure and operations; linear CO2 lies along z, in D8h instead of its infinite group."""
+    if name == "CO2":
+        return Atoms("OCO", [[0, 0, -1.16], [0, 0, 0], [0, 0, 1.16]]), groups.molecular("D8h")
+    sf6 = Atoms("SF6", [[0, 0, 0], *1.56 * np.eye(3), *-1.56 * np.eye(3)])  # Å
+    atoms = molecule("BF3") if name == "BF3" else sf6
+    return atoms, symmetry.stabiliser(atoms)
+
+
+@cache
+def _seen(name: str, slip: str = "") -> tuple[int, int]:
+    """Count infrared and Raman frequencies by characters, with one of the usual slips if asked."""
+    atoms, R = _geometry(name)
+    χ, stay, table = (
+        groups.characters(R),
+        groups.characters(groups.permutation(atoms, R)),
+        groups.character_table(R),
+    )
+    rotations = np.linalg.det(R) * (χ - R[:, 2, 2] * (name == "CO2"))
+    irreps = table.decompose(stay * χ - (0 if slip == "motions" else χ + rotations))
+    vector, tensor = table.decompose(χ), table.decompose((χ**2 + groups.characters(R @ R)) / 2)
+    lights = {"swapped": (tensor, vector), "vector": (vector, vector), "all": (irreps, irreps)}
+    light = lights.get(slip, (vector, tensor))
+    size = table.dimensions if slip == "modes" else dict.fromkeys(table, 1)
+    infrared, raman = (sum(n * size[irrep] for irrep, n in irreps.items() if irrep in seen) for seen in light)
+    return infrared, raman
+
+
+def _vibrations(name: str) -> str:
+    atoms, R = _geometry(name)
+    χ, stay = groups.characters(R), groups.characters(groups.permutation(atoms, R))
+    rotations = np.linalg.det(R) * (χ - R[:, 2, 2] * (name == "CO2"))
+    counts = groups.character_table(R).decompose(stay * χ - χ - rotations)
+    return " + ".join(f"{n} {irrep}" for irrep, n in counts.items())
 
 
 _NO_PIEZO, _ACHIRAL = "not piezoelectric", "gyration without chirality"

@@ -207,88 +207,50 @@ def _judge_turns(answer: Choice, F: np.ndarray) -> None:
     _chosen(answer, rng.normal(size=(5, 7, 3, 3)), 2)  # other numbers of members, frames and atoms
 
 
-Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
-
-
 @exercise(
     "5.3",
-    title="How many times fewer?",
+    title="The largest time step",
     hint=[
-        "For each curve: which n gives this error? Then the ratio of the two.",
-        "np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1])); nan outside the points.",
+        "In the middle log σ = log c + 2 log Δt: take c as the median of σ/Δt², then Δt = sqrt(budget / c).",
+        "Drop points whose σ lies far above the law (unstable) or hardly changes with Δt (rounding).",
     ],
-    nan=True,
     none=True,
 )
-def how_many_times_fewer(answer: Saving) -> str:
-    """Compare with exact power laws, in other units, with roles exchanged, and beyond what was measured."""
-    n = np.array([10.0, 30.0, 100.0, 300.0, 1000.0])
-    for slope, shift in ((0.5, 4.0), (0.25, 10.0)):
-        strong, weak = n**-slope, (n / shift) ** -slope
-        level = float(strong[1] * 0.9)
-        _judge_saving(answer, n, strong, weak, level, shift, f"two parallel power laws {shift:g} apart")
-        _judge_saving(answer, n, 1000 * strong, 1000 * weak, 1000 * level, shift, "the same, errors in meV/Å")
-        _judge_saving(answer, n, weak, strong, level, 1 / shift, "the same, models exchanged")
-    strong, weak = 2.0 * n**-0.5, 1.0 * n**-0.2
-    for level in (0.3, 0.4):
-        exact = level**-5.0 / (2 / level) ** 2.0
-        _judge_saving(answer, n, strong, weak, level, exact, f"two slopes, at the error {level}")
-    out = (
-        (strong, weak, 0.1, "below all that the weak model reached"),
-        (weak, strong, 0.1, "below all that the strong model reached"),
-        (strong, weak, 0.8, "above all that was measured"),
+def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> str:
+    """Give measured fluctuations with a floor of rounding and unstable steps; ask for a step in a budget."""
+    rng = np.random.default_rng(6)
+    many = np.array([0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10])  # fs
+    cases = (  # constant, floor of rounding, limit of stability, steps that were measured, step that is right
+        (2e-6, 0.0, 99.0, many[4:], 0.9),
+        (5e-5, 2e-5, 99.0, many, 4.5),
+        (3e-6, 1e-7, 7.0, np.array([0.25, 0.5, 1, 2, 3, 8, 10]), 5.0),
     )
-    for first, second, level, where in out:
-        found = _saved(answer, n, first, second, level)
-        if not np.isnan(found):
-            raise Wrong(
-                f"The error {level} lies {where}: nobody measured that, and {found:.3g} is an "
-                "extrapolation. Return nan."
-            )
-    bent = np.array([0.3, 0.12, 0.06, 0.05, 0.045]), np.array([0.4, 0.28, 0.14, 0.06, 0.05])
-    for level in (0.2, 0.055):
-        frames = [np.exp(np.interp(np.log(level), np.log(e)[::-1], np.log(n)[::-1])) for e in bent]
-        _judge_saving(
-            answer, n, *bent, level, frames[1] / frames[0], f"curves with bends, at the error {level}"
+    for c, floor, limit, dt, wanted in cases:
+        σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
+        σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
+        budget = c * wanted**2
+        found = number(answer(dt, σ, budget), "The law gives a number for any budget: your step").real
+        if abs(found / wanted - 1) < 0.08:
+            continue
+        exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
+        line = f"A line through all points has the slope {exponent:.2f} instead of 2: "
+        if limit < 99:
+            why = line + "the longest steps are beyond the limit of stability; leave them out."
+        elif floor > 0:
+            why = line + "at short steps rounding sets a floor that no step gets below."
+        elif abs(found * wanted - 1) < 0.08:
+            why = "That is the reciprocal: the step is the root of budget / c, with c = σ / Δt²."
+        elif min(abs(found / wanted * factor - 1) for factor in (1000**0.5, 1000**-0.5)) < 0.08:
+            why = "That is off by the root of 1000: suspect meV where eV is meant."
+        elif found >= 0.99 * dt.min():
+            why = "That step was not measured: use the law σ = c Δt², not the nearest points."
+        else:
+            why = "The energy's fluctuation follows c Δt², not c Δt: the step is the root of budget / c."
+        raise Wrong(
+            f"For a budget of {budget:.3g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. "
+            + why
         )
-    return (
-        "Your factor is measured, at an error that is named. It changes with that error unless the curves "
-        "are parallel: quote both."
-    )
-
-
-def _saved(answer: Saving, n, strong, weak, level: float) -> float:
-    found = answer(n, strong, weak, level)
-    if found is not None and (values := tensor(found, "The saving")).numel() == 1 and values.isnan():
-        return np.nan
-    return float(number(found, "The saving").real)
-
-
-def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, case: str) -> None:
-    found = _saved(answer, n, strong, weak, level)
-    if abs(found - exact) <= 1e-6 * exact:
-        return
-    suspect = (
-        "For each model: how many frames give this error? The factor is the weak model's over the strong's."
-    )
-    if abs(found - np.log(exact)) < 1e-6:
-        suspect = "That is the logarithm of the factor: take exp of what you interpolated."
-    elif 0.5 < found / exact < 2:
-        suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
-    lines = [np.polyfit(np.log(n), np.log(errors), 1) for errors in (weak, strong)]
-    fits = [np.exp((np.log(level) - start) / slope) for slope, start in lines]
-    if abs(found / (fits[0] / fits[1]) - 1) < 1e-2:
-        suspect = "One line through all points is not what was measured: go from point to point."
-    elif np.abs(n[:, None] / n - found).min() < 1e-9:
-        suspect = "You took measured points as they are: interpolate between them, on logarithms."
-    ratios = weak / strong
-    if ratios.min() * 0.999 <= found <= ratios.max() * 1.001:
-        suspect = "That is the ratio of errors at equal n; asked is the ratio of n at equal error."
-    elif abs(found * exact - 1) < 1e-6:
-        suspect = "Suspect the fraction upside down: frames of the weak model over frames of the strong one."
-    elif np.isnan(found) or found == 1:
-        suspect = "Both models reach this error. np.interp wants rising abscissas: turn the arrays round."
-    raise Wrong(f"For {case} the factor is {exact:.3g}, you have {found:.3g}. {suspect}")
+    return "Three times right: by the law where it holds, and not by points where it does not."
 
 
 @exercise(
@@ -408,50 +370,88 @@ def _no_kick(answer: Callable, cutoff: float) -> None:
         )
 
 
+Saving = Callable[[np.ndarray, np.ndarray, np.ndarray, float], float]
+
+
 @exercise(
     "5.6",
-    title="The largest time step",
+    title="How many times fewer?",
     hint=[
-        "In the middle log σ = log c + 2 log Δt: take c as the median of σ/Δt², then Δt = sqrt(budget / c).",
-        "Drop points whose σ lies far above the law (unstable) or hardly changes with Δt (rounding).",
+        "For each curve: which n gives this error? Then the ratio of the two.",
+        "np.exp(np.interp(np.log(error), np.log(errors)[::-1], np.log(n)[::-1])); nan outside the points.",
     ],
+    nan=True,
     none=True,
 )
-def largest_step(answer: Callable[[np.ndarray, np.ndarray, float], float]) -> str:
-    """Give measured fluctuations with a floor of rounding and unstable steps; ask for a step in a budget."""
-    rng = np.random.default_rng(6)
-    many = np.array([0.125, 0.25, 0.5, 1, 2, 3, 4, 6, 8, 10])  # fs
-    cases = (  # constant, floor of rounding, limit of stability, steps that were measured, step that is right
-        (2e-6, 0.0, 99.0, many[4:], 0.9),
-        (5e-5, 2e-5, 99.0, many, 4.5),
-        (3e-6, 1e-7, 7.0, np.array([0.25, 0.5, 1, 2, 3, 8, 10]), 5.0),
+def how_many_times_fewer(answer: Saving) -> str:
+    """Compare with exact power laws, in other units, with roles exchanged, and beyond what was measured."""
+    n = np.array([10.0, 30.0, 100.0, 300.0, 1000.0])
+    for slope, shift in ((0.5, 4.0), (0.25, 10.0)):
+        strong, weak = n**-slope, (n / shift) ** -slope
+        level = float(strong[1] * 0.9)
+        _judge_saving(answer, n, strong, weak, level, shift, f"two parallel power laws {shift:g} apart")
+        _judge_saving(answer, n, 1000 * strong, 1000 * weak, 1000 * level, shift, "the same, errors in meV/Å")
+        _judge_saving(answer, n, weak, strong, level, 1 / shift, "the same, models exchanged")
+    strong, weak = 2.0 * n**-0.5, 1.0 * n**-0.2
+    for level in (0.3, 0.4):
+        exact = level**-5.0 / (2 / level) ** 2.0
+        _judge_saving(answer, n, strong, weak, level, exact, f"two slopes, at the error {level}")
+    out = (
+        (strong, weak, 0.1, "below all that the weak model reached"),
+        (weak, strong, 0.1, "below all that the strong model reached"),
+        (strong, weak, 0.8, "above all that was measured"),
     )
-    for c, floor, limit, dt, wanted in cases:
-        σ = np.hypot(c * dt**2, floor) * np.exp(rng.normal(scale=0.03, size=len(dt)))
-        σ[dt > limit] *= np.array([40.0, 3000.0])[: int((dt > limit).sum())]
-        budget = c * wanted**2
-        found = number(answer(dt, σ, budget), "The law gives a number for any budget: your step").real
-        if abs(found / wanted - 1) < 0.08:
-            continue
-        exponent = np.polyfit(np.log(dt), np.log(σ), 1)[0]
-        line = f"A line through all points has the slope {exponent:.2f} instead of 2: "
-        if limit < 99:
-            why = line + "the longest steps are beyond the limit of stability; leave them out."
-        elif floor > 0:
-            why = line + "at short steps rounding sets a floor that no step gets below."
-        elif abs(found * wanted - 1) < 0.08:
-            why = "That is the reciprocal: the step is the root of budget / c, with c = σ / Δt²."
-        elif min(abs(found / wanted * factor - 1) for factor in (1000**0.5, 1000**-0.5)) < 0.08:
-            why = "That is off by the root of 1000: suspect meV where eV is meant."
-        elif found >= 0.99 * dt.min():
-            why = "That step was not measured: use the law σ = c Δt², not the nearest points."
-        else:
-            why = "The energy's fluctuation follows c Δt², not c Δt: the step is the root of budget / c."
-        raise Wrong(
-            f"For a budget of {budget:.3g} eV an atom {wanted:.2f} fs is right, you say {found:.2f} fs. "
-            + why
+    for first, second, level, where in out:
+        found = _saved(answer, n, first, second, level)
+        if not np.isnan(found):
+            raise Wrong(
+                f"The error {level} lies {where}: nobody measured that, and {found:.3g} is an "
+                "extrapolation. Return nan."
+            )
+    bent = np.array([0.3, 0.12, 0.06, 0.05, 0.045]), np.array([0.4, 0.28, 0.14, 0.06, 0.05])
+    for level in (0.2, 0.055):
+        frames = [np.exp(np.interp(np.log(level), np.log(e)[::-1], np.log(n)[::-1])) for e in bent]
+        _judge_saving(
+            answer, n, *bent, level, frames[1] / frames[0], f"curves with bends, at the error {level}"
         )
-    return "Three times right: by the law where it holds, and not by points where it does not."
+    return (
+        "Your factor is measured, at an error that is named. It changes with that error unless the curves "
+        "are parallel: quote both."
+    )
+
+
+def _saved(answer: Saving, n, strong, weak, level: float) -> float:
+    found = answer(n, strong, weak, level)
+    if found is not None and (values := tensor(found, "The saving")).numel() == 1 and values.isnan():
+        return np.nan
+    return float(number(found, "The saving").real)
+
+
+def _judge_saving(answer: Saving, n, strong, weak, level: float, exact: float, case: str) -> None:
+    found = _saved(answer, n, strong, weak, level)
+    if abs(found - exact) <= 1e-6 * exact:
+        return
+    suspect = (
+        "For each model: how many frames give this error? The factor is the weak model's over the strong's."
+    )
+    if abs(found - np.log(exact)) < 1e-6:
+        suspect = "That is the logarithm of the factor: take exp of what you interpolated."
+    elif 0.5 < found / exact < 2:
+        suspect = "Suspect a straight line between errors themselves: take logarithms of both axes."
+    lines = [np.polyfit(np.log(n), np.log(errors), 1) for errors in (weak, strong)]
+    fits = [np.exp((np.log(level) - start) / slope) for slope, start in lines]
+    if abs(found / (fits[0] / fits[1]) - 1) < 1e-2:
+        suspect = "One line through all points is not what was measured: go from point to point."
+    elif np.abs(n[:, None] / n - found).min() < 1e-9:
+        suspect = "You took measured points as they are: interpolate between them, on logarithms."
+    ratios = weak / strong
+    if ratios.min() * 0.999 <= found <= ratios.max() * 1.001:
+        suspect = "That is the ratio of errors at equal n; asked is the ratio of n at equal error."
+    elif abs(found * exact - 1) < 1e-6:
+        suspect = "Suspect the fraction upside down: frames of the weak model over frames of the strong one."
+    elif np.isnan(found) or found == 1:
+        suspect = "Both models reach this error. np.interp wants rising abscissas: turn the arrays round."
+    raise Wrong(f"For {case} the factor is {exact:.3g}, you have {found:.3g}. {suspect}")
 
 
 Shifts = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], Sequence[float]]

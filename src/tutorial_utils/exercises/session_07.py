@@ -116,6 +116,70 @@ def mend_the_sum_rule(answer: Callable) -> str:
 
 @exercise(
     "7.3",
+    title="What mean masses lose",
+    hint=[
+        "The exact moment is the mean of Φ/m over atoms; with mean masses it is ⟨Φ⟩/⟨m⟩.",
+        "A frequency is the root of its square: take the root of the ratio, and subtract 1.",
+    ],
+)
+def what_mean_masses_lose(answer: Callable) -> str:
+    """Against all modes of random chains; nothing for equal masses; scales drop out; either sign."""
+    rng = np.random.default_rng(6)
+    for _ in range(3):
+        masses, springs = rng.uniform(20, 200, size=6), rng.uniform(1, 9, size=6)
+        stiffness, own, mean = _chain_of_atoms(masses, springs)
+        found = _loss(answer, 3 * stiffness, masses)  # of three directions
+        _compare_loss(found, np.sqrt(mean / own) - 1, 3 * stiffness, masses)
+    equal = _loss(answer, np.array([3.0, 9.0]), np.array([50.0, 50.0]))
+    if not abs(equal) < ROUNDING:
+        raise Wrong(f"Equal masses lose nothing, you find {equal:+.3f}.")
+    if not _loss(answer, np.array([1.0, 15.0]), np.array([20.0, 180.0])) > 1e-3:
+        raise Wrong("Where the light atoms are held softly, the mean crystal can be too fast: keep the sign.")
+    return "Right for every chain: too slow as a rule, and too fast where light atoms are held softly."
+
+
+def _loss(answer: Callable, stiffness: np.ndarray, masses: np.ndarray) -> float:
+    return number(answer(stiffness, masses), "The loss").real
+
+
+def _chain_of_atoms(masses: np.ndarray, springs: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Return Φ_ii of a ring, and ⟨ω²⟩ of all its modes with its own masses and with their mean."""
+    Φ = np.diag(springs + np.roll(springs, 1))
+    for i, spring in enumerate(springs):
+        j = (i + 1) % len(springs)
+        Φ[i, j], Φ[j, i] = -spring, -spring
+    modes = [
+        np.linalg.eigvalsh(Φ / np.sqrt(np.outer(m, m))).mean() for m in (masses, 0 * masses + masses.mean())
+    ]
+    return np.diag(Φ), modes[0], modes[1]
+
+
+def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np.ndarray) -> None:
+    if abs(found - wanted) < ROUNDING:
+        return
+    squared = (1 + wanted) ** 2 - 1
+    exact, mean = np.sqrt((stiffness / masses).mean()), np.sqrt(stiffness.mean() / masses.mean())
+    reasons = {
+        100 * wanted: "a share, not a percentage.",
+        mean - exact: "that is a difference of frequencies; divide it by the exact one.",
+        mean / np.sqrt(stiffness / masses).mean() - 1: "the root of a mean is wanted, not the mean of roots.",
+        squared: "that is the loss of the mean square; a frequency is a root.",
+        1 / (1 + wanted) - 1: "the ratio is upside down: the mean crystal over the exact one.",
+        1 + wanted: "that is the ratio; subtract 1.",
+        -wanted: "the sign: too slow is negative.",
+        1 / np.sqrt((1 / masses).mean() * masses.mean())
+        - 1: "the stiffness of each atom counts with its mass.",
+    }
+    for value, reason in reasons.items():
+        if abs(found - value) < 1e-6:
+            raise Wrong(f"You find {found:+.3f}; the modes say {wanted:+.3f}: {reason}")
+    raise Wrong(
+        f"You find {found:+.3f}, but all modes of the crystal, computed both ways, say {wanted:+.3f}."
+    )
+
+
+@exercise(
+    "7.4",
     title="Heat capacity",
     hint=[
         "Differentiate hν/(exp(x) - 1) with respect to T; normalise g.",
@@ -182,7 +246,7 @@ def _warm_suspect(warm: float, ν: np.ndarray, g: np.ndarray) -> str:
 
 
 @exercise(
-    "7.4",
+    "7.5",
     title="A lattice sum",
     hint=[
         "ase.neighborlist.neighbor_list('ijd', atoms, cutoff) lists all images.",
@@ -232,7 +296,7 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool,
 
 
 @exercise(
-    "7.5",
+    "7.6",
     title="Cumulative distance",
     hint=["Divide each spectrum by its sum.", "np.cumsum, difference, absolute value, mean."],
 )
@@ -276,67 +340,3 @@ def cumulative_distance(answer: Callable) -> str:
             f"gives {distance(lopsided):.3f}: compare the cumulative sums at every point."
         )
     return "Zero for equal spectra, blind to scale, and in step with the shift."
-
-
-@exercise(
-    "7.6",
-    title="What mean masses lose",
-    hint=[
-        "The exact moment is the mean of Φ/m over atoms; with mean masses it is ⟨Φ⟩/⟨m⟩.",
-        "A frequency is the root of its square: take the root of the ratio, and subtract 1.",
-    ],
-)
-def what_mean_masses_lose(answer: Callable) -> str:
-    """Against all modes of random chains; nothing for equal masses; scales drop out; either sign."""
-    rng = np.random.default_rng(6)
-    for _ in range(3):
-        masses, springs = rng.uniform(20, 200, size=6), rng.uniform(1, 9, size=6)
-        stiffness, own, mean = _chain_of_atoms(masses, springs)
-        found = _loss(answer, 3 * stiffness, masses)  # of three directions
-        _compare_loss(found, np.sqrt(mean / own) - 1, 3 * stiffness, masses)
-    equal = _loss(answer, np.array([3.0, 9.0]), np.array([50.0, 50.0]))
-    if not abs(equal) < ROUNDING:
-        raise Wrong(f"Equal masses lose nothing, you find {equal:+.3f}.")
-    if not _loss(answer, np.array([1.0, 15.0]), np.array([20.0, 180.0])) > 1e-3:
-        raise Wrong("Where the light atoms are held softly, the mean crystal can be too fast: keep the sign.")
-    return "Right for every chain: too slow as a rule, and too fast where light atoms are held softly."
-
-
-def _loss(answer: Callable, stiffness: np.ndarray, masses: np.ndarray) -> float:
-    return number(answer(stiffness, masses), "The loss").real
-
-
-def _chain_of_atoms(masses: np.ndarray, springs: np.ndarray) -> tuple[np.ndarray, float, float]:
-    """Return Φ_ii of a ring, and ⟨ω²⟩ of all its modes with its own masses and with their mean."""
-    Φ = np.diag(springs + np.roll(springs, 1))
-    for i, spring in enumerate(springs):
-        j = (i + 1) % len(springs)
-        Φ[i, j], Φ[j, i] = -spring, -spring
-    modes = [
-        np.linalg.eigvalsh(Φ / np.sqrt(np.outer(m, m))).mean() for m in (masses, 0 * masses + masses.mean())
-    ]
-    return np.diag(Φ), modes[0], modes[1]
-
-
-def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np.ndarray) -> None:
-    if abs(found - wanted) < ROUNDING:
-        return
-    squared = (1 + wanted) ** 2 - 1
-    exact, mean = np.sqrt((stiffness / masses).mean()), np.sqrt(stiffness.mean() / masses.mean())
-    reasons = {
-        100 * wanted: "a share, not a percentage.",
-        mean - exact: "that is a difference of frequencies; divide it by the exact one.",
-        mean / np.sqrt(stiffness / masses).mean() - 1: "the root of a mean is wanted, not the mean of roots.",
-        squared: "that is the loss of the mean square; a frequency is a root.",
-        1 / (1 + wanted) - 1: "the ratio is upside down: the mean crystal over the exact one.",
-        1 + wanted: "that is the ratio; subtract 1.",
-        -wanted: "the sign: too slow is negative.",
-        1 / np.sqrt((1 / masses).mean() * masses.mean())
-        - 1: "the stiffness of each atom counts with its mass.",
-    }
-    for value, reason in reasons.items():
-        if abs(found - value) < 1e-6:
-            raise Wrong(f"You find {found:+.3f}; the modes say {wanted:+.3f}: {reason}")
-    raise Wrong(
-        f"You find {found:+.3f}, but all modes of the crystal, computed both ways, say {wanted:+.3f}."
-    )

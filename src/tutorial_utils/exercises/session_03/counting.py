@@ -1,4 +1,4 @@
-"""Exercises 3.1 and 3.6: count the weights of a product, and the irreps of a response."""
+"""Exercises 3.1 and 3.7: count the weights of a product, and the irreps of a response."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -109,7 +109,7 @@ _RESPONSES = {  # irreps, and what to suspect
 
 
 @exercise(
-    "3.6",
+    "3.7",
     title="Which head?",
     hint=[
         "Count first: how many independent components has each tensor? The irreps must add up to as many.",

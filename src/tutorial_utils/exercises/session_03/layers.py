@@ -1,4 +1,4 @@
-"""Exercises 3.2 and 3.3: a gate, and a layer that makes axial vectors."""
+"""Exercises 3.2 and 3.4: a gate, and a layer that makes axial vectors."""
 
 from collections.abc import Callable
 
@@ -89,7 +89,7 @@ def _refuse_sorted_input(answer: Callable[[Tensor], Tensor], x: Float[Tensor, "r
 
 
 @exercise(
-    "3.3",
+    "3.4",
     title="An axial vector for every atom",
     hint=[
         "Sums of directions are vectors; the cross product of two vectors is axial.",

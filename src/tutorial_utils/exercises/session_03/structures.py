@@ -1,4 +1,4 @@
-"""Exercises 3.4 and 3.5: name a shape, detect chirality."""
+"""Exercises 3.3 and 3.5: detect chirality, name a shape."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +14,56 @@ from tutorial_utils import graphs, symmetry
 from tutorial_utils.exercises.engine import exercise, require
 from tutorial_utils.exercises.reading import ROUNDING, Wrong
 from tutorial_utils.exercises.session_03.layers import CUTOFF, on_graph
+
+CHIRAL = Atoms("CHFON", [[0, 0, 0], [0.6, 0.6, 0.7], [0.8, -0.8, -0.7], [-0.8, 0.9, -0.8], [-0.8, -0.9, 0.8]])
+_LIKE = Atoms("CHHON", CHIRAL.positions)  # two of its atoms are alike
+_PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2, 0], [1.8, 0.9, 0]])
+
+
+@exercise(
+    "3.3",
+    title="Detect chirality",
+    hint=[
+        "A 0o of vectors is a triple product, r1 · (r2 x r3). Which irreps does a network need on the way?",
+        "Products of two directions give 1e, of three 0o: hidden features with 1o, 1e and 0o, three layers.",
+    ],
+)
+def detect_chirality(answer: Callable[[Data], Tensor]) -> str:
+    """For a chiral molecule all laws with 0o, and zero for a planar one, however it lies in space."""
+    answer = _one_pseudoscalar(answer)
+    with torch.no_grad():
+        graph = graphs.to_graph(CHIRAL, CUTOFF)
+        require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
+        size = on_graph(answer, CHIRAL).abs().max().item()
+        swapped = symmetry.permute(_LIKE, np.array([0, 2, 1, 3, 4]))
+        change = (on_graph(answer, swapped) - on_graph(answer, _LIKE)).abs().max().item() / size
+        planar = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
+        left = on_graph(answer, planar).abs().max().item() / size
+    if change > ROUNDING:
+        raise Wrong(
+            f"Exchanging the two hydrogens of a molecule changes your number, by {change:.1e} of what CHFON "
+            "gives: like atoms have no order. Suspect atoms that are sorted by element, or picked by number."
+        )
+    if left > ROUNDING:
+        raise Wrong(
+            f"A planar molecule is its own mirror image, so that f = -f = 0; yours gives {left:.1e} of what "
+            "it gives for CHFON. Suspect a constant, or a dependence on the lab's axes."
+        )
+    return "It flips in the mirror, and a planar molecule, its own mirror image, gives zero."
+
+
+def _one_pseudoscalar(answer: Callable[[Data], Any]) -> Callable[[Data], Tensor]:
+    def read(graph: Data) -> Tensor:
+        found = torch.as_tensor(answer(graph))
+        if found.numel() != 1:
+            raise Wrong(
+                f"One number, 0o, is asked for each molecule; yours has the shape {tuple(found.shape)}. "
+                "Add up over atoms, and of vectors take the triple product."
+            )
+        return found
+
+    return read
+
 
 _GOLDEN = (1 + 5**0.5) / 2
 _THIRDS = 2 * np.pi * np.arange(3) / 3
@@ -65,7 +115,7 @@ def surround(
 
 
 @exercise(
-    "3.4",
+    "3.5",
     title="Name the shape",
     hint=[
         "Norms of the mean of Y over the neighbours do not turn. Which l separates which pair?",
@@ -114,53 +164,3 @@ def _apart(name: str, found: str, noisy: bool) -> str:
     return f"Both have {n} neighbours; the norms of the mean of Y differ most at l = {l}." + (
         " With noise nothing is exactly zero or exactly equal: put the limit half-way." if noisy else ""
     )
-
-
-CHIRAL = Atoms("CHFON", [[0, 0, 0], [0.6, 0.6, 0.7], [0.8, -0.8, -0.7], [-0.8, 0.9, -0.8], [-0.8, -0.9, 0.8]])
-_LIKE = Atoms("CHHON", CHIRAL.positions)  # two of its atoms are alike
-_PLANAR = Atoms("CNOFH", [[0, 0, 0], [1.3, 0.1, 0], [-0.7, 1.1, 0], [-0.6, -1.2, 0], [1.8, 0.9, 0]])
-
-
-@exercise(
-    "3.5",
-    title="Detect chirality",
-    hint=[
-        "A 0o of vectors is a triple product, r1 · (r2 x r3). Which irreps does a network need on the way?",
-        "Products of two directions give 1e, of three 0o: hidden features with 1o, 1e and 0o, three layers.",
-    ],
-)
-def detect_chirality(answer: Callable[[Data], Tensor]) -> str:
-    """For a chiral molecule all laws with 0o, and zero for a planar one, however it lies in space."""
-    answer = _one_pseudoscalar(answer)
-    with torch.no_grad():
-        graph = graphs.to_graph(CHIRAL, CUTOFF)
-        require(symmetry.equivariance_report(lambda graph: answer(graph).reshape(1), graph, "0o"))
-        size = on_graph(answer, CHIRAL).abs().max().item()
-        swapped = symmetry.permute(_LIKE, np.array([0, 2, 1, 3, 4]))
-        change = (on_graph(answer, swapped) - on_graph(answer, _LIKE)).abs().max().item() / size
-        planar = symmetry.rotate(_PLANAR, symmetry.random_rotation(np.random.default_rng(1)))
-        left = on_graph(answer, planar).abs().max().item() / size
-    if change > ROUNDING:
-        raise Wrong(
-            f"Exchanging the two hydrogens of a molecule changes your number, by {change:.1e} of what CHFON "
-            "gives: like atoms have no order. Suspect atoms that are sorted by element, or picked by number."
-        )
-    if left > ROUNDING:
-        raise Wrong(
-            f"A planar molecule is its own mirror image, so that f = -f = 0; yours gives {left:.1e} of what "
-            "it gives for CHFON. Suspect a constant, or a dependence on the lab's axes."
-        )
-    return "It flips in the mirror, and a planar molecule, its own mirror image, gives zero."
-
-
-def _one_pseudoscalar(answer: Callable[[Data], Any]) -> Callable[[Data], Tensor]:
-    def read(graph: Data) -> Tensor:
-        found = torch.as_tensor(answer(graph))
-        if found.numel() != 1:
-            raise Wrong(
-                f"One number, 0o, is asked for each molecule; yours has the shape {tuple(found.shape)}. "
-                "Add up over atoms, and of vectors take the triple product."
-            )
-        return found
-
-    return read

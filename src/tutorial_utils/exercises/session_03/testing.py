@@ -1,4 +1,4 @@
-"""Exercise 3.7: a test of equivariance, tried on sound models and on broken ones."""
+"""Exercise 3.6: a test of equivariance, tried on sound models and on broken ones."""
 
 from collections.abc import Callable
 
@@ -94,7 +94,7 @@ TestOf = Callable[[Callable[[Data], Tensor], Data, str], float | symmetry.Report
 
 
 @exercise(
-    "3.7",
+    "3.6",
     title="A test to be trusted",
     hint=[
         "All of O(3): random rotations times +1 and -1. Which fields of a periodic graph are vectors?",

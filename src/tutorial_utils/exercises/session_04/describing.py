@@ -1,4 +1,4 @@
-"""Exercises 4.1 to 4.4: sums of harmonics over neighbours, and the invariants made of them."""
+"""Exercises 4.1 to 4.3 and 4.6: sums of harmonics over neighbours, and the invariants made of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
@@ -227,7 +227,7 @@ _MIRRORS = {"x → -x": (-1.0, 1.0, 1.0), "inversion": (-1.0, -1.0, -1.0)}
 
 
 @exercise(
-    "4.4",
+    "4.6",
     title="A pseudoscalar",
     hint=[
         "A mirror changes the sign of the triple product a·(b × c) of three vectors.",

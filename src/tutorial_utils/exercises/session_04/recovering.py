@@ -1,4 +1,4 @@
-"""Exercises 4.5 and 4.6: the rank of a Jacobian at a symmetric site, and where to start."""
+"""Exercises 4.4 and 4.5: the rank of a Jacobian at a symmetric site, and where to start."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ _GROUPS = ("C3", "Td", "C4v", "D3h", "C2", "Oh", "Cs", "S4")
 
 
 @exercise(
-    "4.5",
+    "4.4",
     title="The rank, from characters",
     hint=[
         "A1 occurs in a representation as often as the mean of its character says.",
@@ -102,7 +102,7 @@ def _translations(sites: list[tuple[Tensor, Tensor]]) -> list[int]:
 
 
 @exercise(
-    "4.6",
+    "4.5",
     title="Where to start",
     hint=[
         "What a start has of symmetry, it keeps; look for a group that both sites have.",
