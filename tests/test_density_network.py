@@ -217,7 +217,7 @@ class TestPretrained:
         metadata = torch.load(network.PRETRAINED, weights_only=True)["metadata"]
         assert metadata["licence"] == "CC-BY-4.0" and "PBE" in metadata["what"]
 
-    @pytest.mark.parametrize(("molecules", "dipole"), [(4, 0.3), (6, 0.4), (12, 1.0)])
+    @pytest.mark.parametrize(("molecules", "dipole"), [(4, 0.15), (6, 0.25), (12, 0.4), (20, 0.8)])
     def test_it_knows_polarisation(self, clusters, fitting, molecules: int, dipole: float) -> None:
         """Better than molecules alone by far, in the density and in the vector that says most."""
         model, found = network.pretrained(), []
@@ -236,7 +236,7 @@ class TestPretrained:
                 ]
             )
         ours, apart, off, missing = np.mean(found, axis=0)
-        assert ours < 0.32 * apart and off < dipole and missing < 0.002
+        assert ours < 0.28 * apart and off < dipole and missing < 0.002
 
 
 def test_an_ion_is_given_away_by_its_electrons_alone() -> None:
@@ -269,21 +269,23 @@ def test_only_larger_clusters_teach_what_happens_in_large_ones() -> None:
     alone = rows("baselines", "error")
     found = rows("network", "error") | rows("transfer", "error")
     share = {(name, n): x / alone["isolated molecules", n] for (name, n), x in found.items() if n > 1}
-    for size in (6, 8, 12):
+    for size in (6, 8, 12, 20):
         falling = [share[name, size] for name in ("n ≤ 2", "n ≤ 3", "equivariant network", "n ≤ 8")]
         assert falling == sorted(falling, reverse=True)
-    assert share["equivariant network", 12] > 1.2 * share["equivariant network", 6]  # fours: it climbs
-    assert share["n ≤ 8", 12] == pytest.approx(share["n ≤ 8", 6], rel=0.25)  # eights: almost flat
+        assert share["n ≤ 12", size] == pytest.approx(share["n ≤ 8", size], rel=0.1)  # twelves add little
+    assert share["equivariant network", 20] > 1.2 * share["equivariant network", 6]  # fours: it climbs
+    assert share["n ≤ 8", 20] == pytest.approx(share["n ≤ 8", 6], rel=0.25)  # eights: almost flat
 
 
 @pytest.mark.parametrize("measure", ["error", "dipole", "potential"])
 def test_larger_training_clusters_teach_more_than_more_small_ones(measure: str) -> None:
-    half, whole = (rows("learning", measure, count)["l ≤ 3", 12] for count in (102, 204))
-    fours, eights = (
-        rows("network", measure)["equivariant network", 12],
-        rows("transfer", measure)["n ≤ 8", 12],
-    )
-    assert whole > 0.85 * half and eights < 0.75 * fours
+    for size in (12, 20):
+        half, whole = (rows("learning", measure, count)["l ≤ 3", size] for count in (102, 204))
+        fours, eights = (
+            rows("network", measure)["equivariant network", size],
+            rows("transfer", measure)["n ≤ 8", size],
+        )
+        assert whole > 0.85 * half and eights < 0.8 * fours
 
 
 def test_longer_training_helps_for_the_sizes_in_training_alone() -> None:
@@ -299,22 +301,23 @@ def test_the_kernel_wins_for_one_molecule_and_for_pairs() -> None:
     found = rows("baselines", "error") | rows("network", "error")
     share = {
         n: found["kernel in the molecule's frame", n] / found["equivariant network", n]
-        for n in (1, 2, 3, 4, 6, 8, 12)
+        for n in (1, 2, 3, 4, 6, 8, 12, 20)
     }
-    assert max(share[1], share[2]) < 1 < min(share[n] for n in (4, 6, 8, 12))
+    assert max(share[1], share[2]) < 1 < min(share[n] for n in (4, 6, 8, 12, 20))
     assert share[3] == pytest.approx(1, rel=0.05) and share[12] < 1.3
 
 
 def test_errors_stay_below_what_was_reached() -> None:
     """Mean ε (%) of clusters up to four molecules and of twelve; the shipped network, its dipoles (D) too.
 
-    Hoped for were 0.13 and 0.40; of the shipped network at twelve molecules 0.25, and 0.3 D.
+    Hoped for were 0.13 and 0.40; of the shipped network 0.25 (12) and 0.30 (20 molecules), missed, and
+    0.3 D at twelve, which is reached.
     """
     ours, shipped = rows("network", "error"), rows("shipped", "error")
     assert np.mean([ours["equivariant network", n] for n in (1, 2, 3, 4)]) < 0.18
     assert ours["equivariant network", 12] < 0.62
-    assert shipped["shipped network", 8] < 0.36 and shipped["shipped network", 12] < 0.46
-    assert rows("shipped", "dipole")["shipped network", 12] < 0.8
+    assert shipped["shipped network", 12] < 0.42 and shipped["shipped network", 20] < 0.46
+    assert rows("shipped", "dipole")["shipped network", 12] < 0.3
 
 
 def test_on_published_trimers_fine_tuning_does_not_beat_a_start_from_nothing() -> None:
@@ -331,9 +334,18 @@ def test_the_coulomb_metric_is_the_best_for_dipoles() -> None:
         assert coulomb < 0.75 * overlap < overlap < 0.6 * plain
 
 
+def test_both_metrics_together_give_good_densities_and_good_dipoles() -> None:
+    error, dipole = rows("losses", "error"), rows("losses", "dipole")
+    for size in (4, 8, 12, 20):
+        assert error["sum of both", size] < 1.05 * error["overlap metric", size]
+        assert dipole["sum of both", size] < 0.8 * dipole["overlap metric", size]
+    far, shipped = rows("transfer", "dipole"), rows("shipped", "dipole")
+    assert shipped["shipped network", 20] < 0.7 * far["n ≤ 12", 20]  # the same clusters, by S alone
+
+
 def test_all_rungs_of_the_ladder_are_in_order() -> None:
     energy = rows("energy", "energy")
-    for size in (2, 4, 6):
+    for size in (2, 4, 6, 8):
         fitted, ours, alone, atoms = (
             energy[name, size]
             for name in ("fitted density", "shipped network", "isolated molecules", "constant atoms")

@@ -34,8 +34,8 @@ def first(clusters: datasets.Dataset, molecules: int) -> int:
 def test_enough_clusters_of_every_size(clusters: datasets.Dataset) -> None:
     sizes = clusters["molecules"]
     test = clusters["split"] == "test"
-    assert sizes[~test].max() == 8  # larger ones are for extrapolation alone
-    assert (sizes[test] > 8).sum() >= 4 and sizes.max() >= 12
+    assert sizes[~test].max() == 12  # larger ones are for extrapolation alone
+    assert (sizes[test] == 20).sum() >= 6
     for atoms, n in zip(clusters.structures, sizes, strict=True):
         assert list(atoms.symbols) == list("OHH" * n)
 
