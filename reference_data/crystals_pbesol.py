@@ -68,15 +68,18 @@ def spectra(constants: ForceConstants, born: np.ndarray, dielectric: float) -> d
         return peaked(broaden(waves / WAVENUMBER, GRID, WIDTH))
 
     waves, nothing = frequencies(constants, mesh(WAVES)), np.full(len(GRID), np.nan)
-    stable = bool(waves.min() > STABLE)
-    field = Field(born[:, None, None] * np.eye(3), dielectric * np.eye(3)).neutral()
-    split = stable and dielectric > 0
-    return {
-        "stable": stable,
+    found = {
+        "stable": bool(waves.min() > STABLE),
         "top": waves.max() / WAVENUMBER,
-        "dos": spectrum(waves) if stable else nothing,
-        "dos_field": spectrum(frequencies(constants, mesh(WAVES), field)) if split else nothing,
+        "dos": nothing,
+        "dos_field": nothing,
     }
+    if found["stable"]:
+        found["dos"] = spectrum(waves)
+        if np.isfinite(dielectric):
+            field = Field(born[:, None, None] * np.eye(3), dielectric * np.eye(3)).neutral()
+            found["dos_field"] = spectrum(frequencies(constants, mesh(WAVES), field))
+    return found
 
 
 def in_order(supercell: Atoms, wanted: Atoms) -> np.ndarray:

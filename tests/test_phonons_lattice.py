@@ -308,6 +308,8 @@ def test_bad_input_is_named() -> None:
         phonons.force_constants(bulk("Cu"), 2, emt, step=0.0)
     with pytest.raises(ValueError, match="q: expected"):
         phonons.frequencies(beads([1.0]), [0.1, 0.2])
+    with pytest.raises(ValueError, match="charges, dielectric: expected finite numbers"):
+        phonons.Field(np.full((2, 3, 3), np.nan), np.nan * np.eye(3))
     with pytest.raises(ValueError, match="no images"):
         lattice.from_supercell(bulk("Cu"), bulk("Ag", a=3.61).repeat(2), np.zeros((1, 8, 3, 3)))
     with pytest.raises(ValueError, match="whole multiples"):

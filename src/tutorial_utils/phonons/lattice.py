@@ -93,6 +93,8 @@ class Field:
                 f"charges, dielectric: expected (atoms, 3, 3) and (3, 3), got {np.shape(self.charges)} and "
                 f"{np.shape(self.dielectric)}; numbers become matrices by Z[:, None, None] * np.eye(3)"
             )
+        if not (np.isfinite(self.charges).all() and np.isfinite(self.dielectric).all()):
+            raise ValueError("charges, dielectric: expected finite numbers; without them there is no Field")
         if not np.linalg.eigvalsh(self.dielectric).min() > 0:
             raise ValueError(
                 "dielectric: expected ε∞, a matrix with positive eigenvalues, 1 or more in a crystal"
