@@ -35,10 +35,16 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+# nothing fades or slides; what turns for ever does not count
+STILL = """!document.getAnimations().some(
+  a => a.playState === "running" && a.effect.getComputedTiming().endTime !== Infinity)"""
+
+
 def unfold(page: Page) -> None:
-    """Open every hint, every solution and every section, uncover every answer."""
+    """Open every hint, solution and section, uncover every answer, and wait until all has faded in."""
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.evaluate("document.querySelectorAll('.cell_output[hidden]').forEach(o => o.reveal())")
+    page.wait_for_function(STILL)
 
 
 @dataclass

@@ -150,7 +150,7 @@ SET_ASIDE = """document.querySelectorAll("mjx-math[aria-hidden=true], .main-svg"
   drawing.replaceChildren();
 })"""
 PUT_BACK = """document.querySelectorAll("mjx-math[aria-hidden=true], .main-svg").forEach(drawing => {
-  drawing.replaceChildren(...drawing.kept);
+  if (drawing.kept) drawing.replaceChildren(...drawing.kept);  // one that came later was never emptied
 })"""
 
 
