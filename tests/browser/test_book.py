@@ -171,6 +171,13 @@ def barriers(page: Page) -> list[str]:
     ]
 
 
+def test_tables_show_their_headings(visit):
+    unfold(visit.page)
+    hidden = """[...document.querySelectorAll("thead")].map(
+      head => getComputedStyle(head).display === "none" ? head.textContent.trim() : "").filter(Boolean)"""
+    assert visit.page.evaluate(hidden) == []
+
+
 def test_the_page_does_not_move_sideways(visit):
     unfold(visit.page)
     visit.page.wait_for_function(FITS, timeout=5_000)
