@@ -29,6 +29,7 @@ WORKER = Path(__file__).parent / "gpaw_worker.py"
 SYSTEM_PYTHON = "/usr/bin/python3"
 FIRST_ROW = {"H", "B", "C", "N", "O", "F"}  # hard setups: a higher plane-wave cutoff
 DISPLACEMENT = 0.015  # Å
+SPACING = {"metal": 0.25, "insulator": 0.5}  # of the k points, 1/Å, with the factor 2π
 # times the k points along each axis where the usual mesh makes a wave imaginary (crystals_waves.py)
 FINER = {"AgBr": 2.0, "AgCl": 2.0}
 TIMEOUT = 24 * 3600  # seconds on the clock: a busy machine gives an idle-priority job a tenth of its time
@@ -70,7 +71,7 @@ def evaluate(cells, metal, *, more_cutoff=0.0, finer=1.0):
 
     `more_cutoff` (eV) and `finer` (k points along an axis) go beyond the usual settings, to test these.
     """
-    spacing = 0.25 if metal else 0.5
+    spacing = SPACING["metal" if metal else "insulator"]
     settings = {
         "code": "GPAW",
         "functional": "PBEsol",
@@ -127,21 +128,28 @@ def along_z(dataset, distance):
     return {"natom": dataset["natom"], "first_atoms": moved}
 
 
+def phonopy_of(cell, supercell):
+    """Return phonopy's calculation of a primitive cell and a supercell, a matrix of whole numbers."""
+    unit = PhonopyAtoms(
+        cell.get_chemical_symbols(), cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
+    )
+    return Phonopy(unit, supercell, primitive_matrix=np.eye(3))
+
+
+def atoms_of(cell):
+    """Return a cell of phonopy as ase.Atoms."""
+    return Atoms(cell.symbols, scaled_positions=cell.scaled_positions, cell=cell.cell, pbc=True)
+
+
 def phonons(name, kind, a, metal, *, more_repeats=0, distance=DISPLACEMENT, **settings):
     """Forces in the displaced supercells that symmetry leaves."""
     cell = primitive(name, kind, a)
     repeats = (3 if kind in {"fcc", "bcc"} else 2) + more_repeats
-    unit = PhonopyAtoms(
-        cell.get_chemical_symbols(), cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
-    )
-    phonopy = Phonopy(unit, repeats * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
+    phonopy = phonopy_of(cell, repeats * np.eye(3, dtype=int))
     phonopy.generate_displacements(distance=distance)
     moved = along_z(phonopy.dataset, distance)
     phonopy.dataset = moved
-    supercells = [
-        Atoms(s.symbols, scaled_positions=s.scaled_positions, cell=s.cell, pbc=True)
-        for s in phonopy.supercells_with_displacements
-    ]
+    supercells = [atoms_of(each) for each in phonopy.supercells_with_displacements]
     results, settings = evaluate(supercells, metal, **settings)
     return {
         "symbols": cell.get_chemical_symbols(),

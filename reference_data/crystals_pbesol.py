@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from crystals import atoms_of, phonopy_of
 from files import report, write_npz
-from phonopy import Phonopy
-from phonopy.structure.atoms import PhonopyAtoms
 
 from tutorial_utils.phonons import Field, ForceConstants, broaden, frequencies, mesh, peaked
 from tutorial_utils.phonons.displacements import from_forces
@@ -38,10 +37,7 @@ def supercell_of(record: dict) -> tuple[Atoms, Atoms]:
     cell = Atoms(
         record["symbols"], scaled_positions=record["scaled_positions"], cell=record["cell"], pbc=True
     )
-    unit = PhonopyAtoms(record["symbols"], cell=cell.cell.array, scaled_positions=cell.get_scaled_positions())
-    phonopy = Phonopy(unit, record["repeats"] * np.eye(3, dtype=int), primitive_matrix=np.eye(3))
-    made = phonopy.supercell
-    return cell, Atoms(made.symbols, scaled_positions=made.scaled_positions, cell=made.cell, pbc=True)
+    return cell, atoms_of(phonopy_of(cell, record["repeats"] * np.eye(3, dtype=int)).supercell)
 
 
 def constants_of(record: dict) -> ForceConstants:

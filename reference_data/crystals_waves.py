@@ -16,11 +16,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from ase import Atoms
-from crystals import DISPLACEMENT, FOLDER, catalogue, evaluate, primitive
+from crystals import DISPLACEMENT, FOLDER, SPACING, atoms_of, catalogue, evaluate, phonopy_of, primitive
 from files import chosen, compute_missing, report, write_table
-from phonopy import Phonopy
-from phonopy.structure.atoms import PhonopyAtoms
 
 from tutorial_utils.phonons.lattice import WAVENUMBER
 
@@ -42,17 +39,12 @@ def compute(job: str) -> dict:
     metal = name in CLOSED and spacing < SPACINGS[0]
     used = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     cell = primitive(name, catalogue()[name]["structure"], used["lattice_constant"])
-    unit = PhonopyAtoms(
-        cell.get_chemical_symbols(), cell=cell.cell.array, scaled_positions=cell.get_scaled_positions()
-    )
     wave = CRYSTALS[name]
-    phonopy = Phonopy(unit, SUPERCELLS[wave], primitive_matrix=np.eye(3))
+    phonopy = phonopy_of(cell, SUPERCELLS[wave])
     phonopy.generate_displacements(distance=DISPLACEMENT)
-    moved = [
-        Atoms(s.symbols, scaled_positions=s.scaled_positions, cell=s.cell, pbc=True)
-        for s in phonopy.supercells_with_displacements
-    ]
-    results, settings = evaluate(moved, metal, finer=(0.25 if metal else 0.5) / spacing)
+    moved = [atoms_of(each) for each in phonopy.supercells_with_displacements]
+    finer = SPACING["metal" if metal else "insulator"] / spacing
+    results, settings = evaluate(moved, metal, finer=finer)
     phonopy.forces = [result["forces"] for result in results]
     phonopy.produce_force_constants()
     phonopy.run_qpoints([WAVES[wave]])

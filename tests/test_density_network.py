@@ -273,19 +273,20 @@ def test_only_larger_clusters_teach_what_happens_in_large_ones() -> None:
         falling = [share[name, size] for name in ("n ≤ 2", "n ≤ 3", "equivariant network", "n ≤ 8")]
         assert falling == sorted(falling, reverse=True)
         assert share["n ≤ 12", size] == pytest.approx(share["n ≤ 8", size], rel=0.1)  # twelves add little
-    assert share["equivariant network", 20] > 1.2 * share["equivariant network", 6]  # fours: it climbs
-    assert share["n ≤ 8", 20] == pytest.approx(share["n ≤ 8", 6], rel=0.25)  # eights: almost flat
+    for size in (12, 20):
+        assert share["equivariant network", size] > 1.2 * share["equivariant network", 6]  # fours: it climbs
+        assert share["n ≤ 8", size] == pytest.approx(share["n ≤ 8", 6], rel=0.25)  # eights: almost flat
 
 
 @pytest.mark.parametrize("measure", ["error", "dipole", "potential"])
 def test_larger_training_clusters_teach_more_than_more_small_ones(measure: str) -> None:
-    for size in (12, 20):
+    for size, gain in ((12, 0.75), (20, 0.8)):
         half, whole = (rows("learning", measure, count)["l ≤ 3", size] for count in (102, 204))
         fours, eights = (
             rows("network", measure)["equivariant network", size],
             rows("transfer", measure)["n ≤ 8", size],
         )
-        assert whole > 0.85 * half and eights < 0.8 * fours
+        assert whole > 0.85 * half and eights < gain * fours
 
 
 def test_longer_training_helps_for_the_sizes_in_training_alone() -> None:
@@ -316,6 +317,7 @@ def test_errors_stay_below_what_was_reached() -> None:
     ours, shipped = rows("network", "error"), rows("shipped", "error")
     assert np.mean([ours["equivariant network", n] for n in (1, 2, 3, 4)]) < 0.18
     assert ours["equivariant network", 12] < 0.62
+    assert shipped["shipped network", 8] < 0.36
     assert shipped["shipped network", 12] < 0.42 and shipped["shipped network", 20] < 0.46
     assert rows("shipped", "dipole")["shipped network", 12] < 0.3
 
