@@ -78,8 +78,7 @@ class Visit:
         self.page.set_viewport_size({"width": 380, "height": 900})
         self.page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
         self.page.wait_for_timeout(100)
-        # colours fade
-        self.page.wait_for_function("!document.getAnimations().some(a => a instanceof CSSTransition)")
+        self.page.wait_for_function(STILL)  # colours fade
 
     def guard(self, route: Route) -> None:
         """Let through what the book itself holds."""
