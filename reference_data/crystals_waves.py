@@ -16,7 +16,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from crystals import DISPLACEMENT, FOLDER, SPACING, atoms_of, catalogue, evaluate, phonopy_of, primitive
+from crystals import (
+    CLOSED,
+    DISPLACEMENT,
+    FOLDER,
+    SPACING,
+    atoms_of,
+    catalogue,
+    evaluate,
+    phonopy_of,
+    primitive,
+)
 from files import chosen, compute_missing, report, write_table
 
 from tutorial_utils.phonons.lattice import WAVENUMBER
@@ -27,7 +37,6 @@ WAVES = {"L": (0.5, 0.0, 0.0), "X": (0.5, 0.5, 0.0), "M": (0.5, 0.5, 0.0)}  # of
 FACE = np.array([[1, 1, 0], [-1, 1, 0], [0, 0, 1]])
 SUPERCELLS = {"L": np.diag([2, 1, 1]), "X": FACE, "M": FACE}
 CRYSTALS = {"AgBr": "L", "AgCl": "L", "TlCl": "M", "Mg2Ge": "X", "Mg2Sn": "X", "ScN": "X", "YN": "X"}
-CLOSED = {"Mg2Ge", "Mg2Sn", "ScN", "YN"}
 SPACINGS = (0.5, 0.25)  # of the k points, 1/Å, with the factor 2π
 COLUMNS = ("crystal", "wave", "spacing", "smearing", "lowest")
 JOBS = {f"{name}_{spacing}": (name, spacing) for spacing in SPACINGS for name in CRYSTALS}
