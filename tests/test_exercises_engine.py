@@ -17,6 +17,7 @@ from tutorial_utils.exercises import engine
 from tutorial_utils.exercises.engine import exercise, require, verdict
 from tutorial_utils.exercises.reading import Wrong
 from tutorial_utils.exercises.verdict import KINDS, Verdict
+from tutorial_utils.exercises.watching import alike, numbers_in
 from tutorial_utils.graphs import to_graph
 from tutorial_utils.symmetry import equivariance_report
 
@@ -407,9 +408,11 @@ def test_an_answer_may_not_change_what_it_is_given() -> None:
         (there_and_back, np.array([np.nan, 0.3])),
     ):
         exercise("99.3", title="Look at it", hint="Do not touch.", none=True)(_handing(thing))
+        before = numbers_in(thing)
         found = verdict("99.3", lambda thing, spoil=spoil: spoil(thing))
         assert (found.kind == "correct") == (spoil is there_and_back)
         assert spoil is there_and_back or "changes its argument" in found.text
+        assert spoil is loses or alike(before, numbers_in(thing))  # put back, for the next try
 
 
 def _handing(thing):

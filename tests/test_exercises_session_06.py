@@ -29,6 +29,10 @@ def scaled(c, J, q, N):
     return c * N / (q @ c)
 
 
+def stiffer(c, J, q, N):
+    return least(c, J + 0.01 * np.eye(len(q)), q, N)
+
+
 def along_q(c, J, q, N):
     return c + q * (N - q @ c) / (q @ q)
 
@@ -211,6 +215,7 @@ WRONG = [
     ("6.1", untouched, "0.1 are missing"),
     ("6.1", only_more, "0.4 are too many"),
     ("6.1", ten, "a 10 in the place of N"),
+    ("6.1", stiffer, "added to J"),
     ("6.1", not_quite_least, "% more than the least possible"),
     ("6.2", nothing, "You only reorder components"),
     ("6.2", inverse, "inverse"),
@@ -226,7 +231,8 @@ WRONG = [
     ("6.3", lambda p, t, M, N: ((p - t) @ M @ (p - t)).sqrt(), "electrons are missing"),
     ("6.3", lambda p, t, M, N: ((p - t) @ M @ (p - t) / N).sqrt(), "not finite"),
     ("6.3", lambda p, t, M, N: root(p, t, M, N).detach(), "No gradient"),
-    ("6.4", {0: "4", 1: "3", 2: "2", 3: "1"}, "expected a whole number"),
+    ("6.3", lambda p, t, M, N: ((p - t) @ M @ (p - t) / N + 1e-4).sqrt(), "Suspect a summand"),
+    ("6.4", {0: "4", 1: "3", 2: "2", 3: "1"}, "K should be one number"),
     ("6.4", {0: 4, 1: 4, 2: 4, 3: 4}, "not the least"),
     ("6.4", {0: 4, 1: 3, 2: 1, 3: 1}, "never give 4e"),
     ("6.4", 4, "Give a number for each"),
@@ -235,6 +241,7 @@ WRONG = [
     ("6.5", pair(spacing=5.2), "end at 10"),
     ("6.5", pair(spacing=4.999), "what changes is too little"),
     ("6.5", oxygens(), "molecules of water"),
+    ("6.5", pair(step=3.0), "The second structure"),
     ("6.5", (row(), row()), "0 atoms have moved"),
     ("6.5", row(), "Give a pair"),
     ("6.6", all_even, "inversion fails for 1e"),

@@ -177,8 +177,8 @@ def images(atoms, i, j, f, cutoff):
     return f(d[(first == i) & (second == j)]).sum()
 
 
-def shifts(atoms, i, j, f, cutoff):
-    steps = np.array(list(np.ndindex(15, 15, 15))) - 7
+def shifts(atoms, i, j, f, cutoff, most=7):
+    steps = np.array(list(np.ndindex((2 * most + 1,) * 3))) - most
     r = np.linalg.norm(atoms.positions[j] - atoms.positions[i] + steps @ atoms.cell.array, axis=1)
     return f(r[(r > 1e-8) & (r < cutoff)]).sum()
 
@@ -318,12 +318,13 @@ WRONG = [
     ("7.5", all_neighbours, "Only images of j"),
     ("7.5", mean_of_images, "take no mean"),
     ("7.5", lambda a, i, j, f, c: f(images(a, i, j, lambda r: r, c)), "not r"),
-    ("7.5", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect the shifts"),
+    ("7.5", lambda a, i, j, f, c: images(a, i, j, f, c / 2), "Suspect f, the cutoff"),
     ("7.5", lambda a, i, j, f, c: images(a, i, j, f, 6.0), "the cutoff"),
+    ("7.5", lambda *a: shifts(*a, most=3), "distance between lattice planes"),
     (
         "7.5",
         lambda a, i, j, f, c: images(a, i, j, lambda r: np.exp(-r), c),
-        "Suspect the shifts of the cell, f",
+        "Suspect f, the cutoff",
     ),
     ("7.5", lambda *a: np.nan, "should be one number"),
     ("7.6", bin_by_bin, "bin by bin"),

@@ -49,7 +49,7 @@ def put_electrons_right(answer: Callable) -> str:
         if cost > 1.0001 * minimum:
             more = 100 * (cost / minimum - 1)
             much = f"{more:.2g} % more than" if more < 100 else f"{cost / minimum:.0f} times"
-            raise Wrong(f"{_reason(found, c, q)} It costs {much} the least possible energy.")
+            raise Wrong(f"{_reason(found, c, q, response)} It costs {much} the least possible energy.")
         right = _numbers(answer, least, J, q, N)
         if np.abs(right - least).max() > 1e-5:
             raise Wrong("Coefficients whose count is right already are changed.")
@@ -76,8 +76,10 @@ def _numbers(answer: Callable, *inputs: object) -> np.ndarray:
     return found
 
 
-def _reason(found: np.ndarray, c: np.ndarray, q: np.ndarray) -> str:
+def _reason(found: np.ndarray, c: np.ndarray, q: np.ndarray, response: np.ndarray) -> str:
     change = found - c
+    if _parallel(change, response, within=1e-2):
+        return "The count is right, and the change almost along J⁻¹q: suspect a number that was added to J."
     if _parallel(change, c):
         return "The count is right, but all is scaled: the core grows as well, where nothing was missing."
     if _parallel(change, q):
@@ -88,8 +90,8 @@ def _reason(found: np.ndarray, c: np.ndarray, q: np.ndarray) -> str:
     )
 
 
-def _parallel(a: np.ndarray, b: np.ndarray) -> bool:
-    return abs(a @ b) > (1 - 1e-10) * np.linalg.norm(a) * np.linalg.norm(b)
+def _parallel(a: np.ndarray, b: np.ndarray, *, within: float = 1e-10) -> bool:
+    return abs(a @ b) > (1 - within) * np.linalg.norm(a) * np.linalg.norm(b)
 
 
 @exercise(
@@ -177,8 +179,7 @@ def loss_with_a_meaning(answer: Loss) -> str:
         found = number(answer(target + Δ, target, M, electrons), "Your loss").real
         wanted = (square / electrons) ** 0.5
         if abs(found / wanted - 1) > 1e-6:
-            suspect = "" if electrons == 10 else " Suspect a fixed number in the place of electrons."
-            raise Wrong(f"With N_e = {electrons:g} it is {found / wanted:.6g} times the formula.{suspect}")
+            raise Wrong(_ratio_suspect(found / wanted, electrons))
     for scale in (1.0, 1e-3, 1e-4):  # a summand of 1e-8 under the root still passes
         _compare_gradient(answer, target, scale * Δ, M)
     at_goal = target.clone().requires_grad_()
@@ -189,6 +190,16 @@ def loss_with_a_meaning(answer: Loss) -> str:
     if at_goal.grad is None or not at_goal.grad.isfinite().all():
         raise Wrong("At a perfect prediction the gradient is not finite: the slope of √x at 0 is infinite.")
     return "A distance between densities: in units of space, not of the basis, and safe at its zero."
+
+
+def _ratio_suspect(ratio: float, electrons: float) -> str:
+    if abs(ratio - 1) < 0.01:
+        more = "larger" if ratio > 1 else "smaller"
+        return (
+            f"It is {more} than the formula by {100 * abs(ratio - 1):.2g} %. Suspect a summand, or a clamp."
+        )
+    suspect = "" if electrons == 10 else " Suspect a fixed number in the place of electrons."
+    return f"With N_e = {electrons:g} it is {ratio:.5g} times the formula.{suspect}"
 
 
 def _compare_gradient(answer: Loss, target: Tensor, Δ: Tensor, M: Tensor) -> None:
@@ -235,7 +246,7 @@ def least_edge(answer: Mapping[int, int]) -> str:
 
 def _whole(L: int, K: object) -> int:
     """Read a whole number, Python's, NumPy's or torch's."""
-    found = -1.0 if isinstance(K, bool) else number(K, f"L = {L}: expected a whole number from 0 on; K").real
+    found = -1.0 if isinstance(K, bool) else number(K, f"L = {L}: K").real
     if found < 0 or found != round(found):
         raise Wrong(f"L = {L}: expected a whole number from 0 on, got {K!r}.")
     return round(found)
@@ -266,8 +277,9 @@ def how_far(answer: tuple[Atoms, Atoms]) -> str:
     atoms, moved = answer
     if list(atoms.symbols) != list(moved.symbols):
         raise Wrong("Both structures need the same atoms in the same order.")
-    if {tuple(sorted(atoms.symbols[part])) for part in molecules(atoms)} != {("H", "H", "O")}:
-        raise Wrong("The first structure has to consist of molecules of water.")
+    for place, structure in (("first", atoms), ("second", moved)):
+        if {tuple(sorted(structure.symbols[part])) for part in molecules(structure)} != {("H", "H", "O")}:
+            raise Wrong(f"The {place} structure has to consist of molecules of water.")
     changed = np.flatnonzero(np.abs(moved.positions - atoms.positions).max(axis=1) > 1e-12)
     if len(changed) != 1:
         raise Wrong(f"{len(changed)} atoms have moved; expected exactly one.")
@@ -285,7 +297,9 @@ def how_far(answer: tuple[Atoms, Atoms]) -> str:
             f"Atom 0 has not noticed. No atom stands within 5 Å of both atom 0 and atom {n}: "
             "messages go from atom to atom."
         )
-    return f"Atom 0 has noticed what happened {distance:.1f} Å away. Without the atoms in between it is deaf."
+    return (
+        f"Atom 0 has noticed what happened {distance:.1f} Å away. Without the atoms in between it could not."
+    )
 
 
 def _relay(atoms: Atoms, n: int) -> bool:

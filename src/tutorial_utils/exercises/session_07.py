@@ -183,7 +183,7 @@ def _compare_loss(found: float, wanted: float, stiffness: np.ndarray, masses: np
     title="Heat capacity",
     hint=[
         "Differentiate hν/(exp(x) - 1) with respect to T; normalise g.",
-        "For x → 0 a mode gives k_B: a tiny x instead of 0 will do.",
+        "For x → 0 a mode gives k_B: x = 1e-6 instead of 0 will do.",
     ],
 )
 def heat(answer: Callable) -> str:
@@ -257,7 +257,7 @@ def a_lattice_sum(answer: Callable) -> str:
     """Small, oblique and large cells against a list of all images, for two functions and cutoffs."""
     f, g = lambda r: np.exp(-r), lambda r: 1 / (1 + r**2)
     salt = bulk("NaCl", "rocksalt", a=5.6)
-    oblique = Atoms("Cu", cell=[[2.5, 0, 0], [2.0, 2.4, 0], [1.0, 0.5, 2.8]], pbc=True)
+    oblique = Atoms("Cu", cell=[[2.5, 0, 0], [4.5, 2.4, 0], [1.0, 0.5, 2.8]], pbc=True)  # long edges
     cases = (
         (salt, 0, 1, f, 6.0),
         (salt, 0, 0, f, 6.0),
@@ -292,7 +292,10 @@ def _sum_reason(found: float, d: np.ndarray, f: Callable, what: str, same: bool,
         return f"{what}: half of the images are missing; is each pair listed once only?"
     if abs(found - f(d.sum())) < ROUNDING or abs(found - f(d).mean()) < ROUNDING:
         return f"{what}: you find {found:.4f}; add f(r) over the images, not r, and take no mean; {images}."
-    return f"{what}: you find {found:.4f}; {images}. Suspect the shifts of the cell, f, or the cutoff."
+    return (
+        f"{what}: you find {found:.4f}; {images}. Suspect f, the cutoff, or the shifts of the cell: how many "
+        "are needed depends on the distance between lattice planes, not on the lengths of edges."
+    )
 
 
 @exercise(
