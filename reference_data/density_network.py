@@ -56,6 +56,7 @@ SHARES = (0.5, 1.0)  # of the training clusters
 SCALES, RIDGES = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0), (1e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 SHIPPED = "shipped network"
 FULL = "equivariant network"
+KERNEL = "kernel in the molecule's frame"
 # a, b of the metric a S + b J (overlap, Coulomb, in atomic units) in the loss. Without a word it is S; the
 # shipped network takes the last: the errors of a trained network have five times the size in J.
 LOSSES = {"coefficients": None, "overlap metric": (1, 0), "Coulomb metric": (0, 1), "sum of both": (1, 0.2)}
@@ -73,7 +74,8 @@ def jobs(available: dict[str, np.ndarray]) -> list[Job]:
     everything = len(within(available["train"], LARGEST))
     found: list[Job] = [("shipped", SHIPPED, len(available["train"]), 0)]
     found += [("baselines", model, everything, 0) for model in ("constant atoms", "isolated molecules")]
-    found += [("baselines", "kernel in the molecule's frame", everything, 0)]
+    found += [("baselines", KERNEL, everything, 0)]
+    found += [("transfer", f"{KERNEL}, n ≤ {n}", len(within(available["train"], n)), 0) for n in (8, 12)]
     for seed in SEEDS:
         found += [("network", FULL, everything, seed)]
         found += [("transfer", f"n ≤ {n}", len(within(available["train"], n)), seed) for n in (2, 3, 8, 12)]
@@ -365,12 +367,12 @@ def trimers(job: Job, given: list[Density]) -> list[list]:
 
 def run(job: Job, raw: Path, given: list[Density]) -> list[list]:
     """Do one job; return its rows, the processor time of training among them."""
-    study = job[0]
+    study, name, _, _ = job
     if study == "energy":
         return energies(raw)
     if study == TRIMERS:
         return trimers(job, given)
-    if study == "baselines":
+    if study == "baselines" or name.startswith(KERNEL):
         return table(job, baseline(job))
     model, seconds = trained(job, weights(raw, job))
     size = sum(p.numel() for p in model.parameters())

@@ -11,8 +11,9 @@ published spectra are downloaded.
 All are trained on the 1192 training crystals, or some of them, and scored on the 141 validation crystals,
 which also pick the best epoch of each training: these are validation figures, a little too good. The loss
 does not see the height of a spectrum, so those of networks are divided by their maxima before scoring.
-The composition network has the layers of the others and hears all atoms of the cell, but no distances. The
-settings of the kernel ridges are the best on the validation crystals.
+The composition network has the layers of the others and hears all atoms of the cell, but no distances; with
+volume, it hears them at the radius of a sphere that holds the volume per atom. The wide l = 0 has as many
+weights as l ≤ 2. The settings of the kernel ridges are the best on the validation crystals.
 A row is one number: study, model, training crystals, seed, measure, value. In the study "paired" the model
 is "first - second" and each measure has two rows, "… difference" and "… standard error": of the mean over
 crystals, the seeds of a model averaged first.
@@ -26,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from e3nn import o3
 from files import report, write_npz, write_table
 
 from tutorial_utils import datasets
@@ -36,13 +38,16 @@ ROOT = Path(__file__).parents[1]
 OUTPUT = ROOT / "src/tutorial_utils/datasets/bundled/phonon_networks.json"
 RAW = ROOT / "reference_data/raw/phonon_networks"
 COLUMNS = ("study", "model", "crystals", "seed", "measure", "value")
-COMPOSITION = "composition network"
+COMPOSITION, DENSITY, WIDE = "composition network", "composition network + volume", "l = 0, wide"
 HIDDEN = {
     COMPOSITION: "96x0e",
+    DENSITY: "96x0e",
     "l = 0": "96x0e",
+    WIDE: "120x0e",
     "l ≤ 1": "96x0e+24x1o",
     "l ≤ 2": "96x0e+24x1o+12x2e",
 }
+SEEING = tuple(HIDDEN)[2:]  # distances, at least
 BASELINES = {
     "train mean": baselines.Mean.fit,
     "nearest composition": baselines.Nearest.fit,
@@ -65,13 +70,14 @@ PAIRS = (
     ("kernel ridge + volume", "kernel ridge"),
     (COMPOSITION, "kernel ridge"),
     (COMPOSITION, "kernel ridge + volume"),
-    *((model, rival) for model in list(HIDDEN)[1:] for rival in ("kernel ridge + volume", COMPOSITION)),
-    ("l ≤ 1", "l = 0"),
-    ("l ≤ 2", "l = 0"),
+    (DENSITY, "kernel ridge + volume"),
+    *((model, rival) for model in SEEING for rival in ("kernel ridge + volume", COMPOSITION, DENSITY)),
+    *((model, "l = 0") for model in SEEING[1:]),
+    ("l ≤ 2", WIDE),
     *((ensemble(model), model) for model in HIDDEN),
-    *((ensemble(model), ensemble(COMPOSITION)) for model in list(HIDDEN)[1:]),
-    (ensemble("l ≤ 1"), ensemble("l = 0")),
-    (ensemble("l ≤ 2"), ensemble("l = 0")),
+    *((ensemble(model), ensemble(rival)) for model in SEEING for rival in (COMPOSITION, DENSITY)),
+    *((ensemble(model), ensemble("l = 0")) for model in SEEING[1:]),
+    (ensemble("l ≤ 2"), ensemble(WIDE)),
 )
 
 Job = tuple[str, int, int]  # model, training crystals, seed
@@ -79,7 +85,7 @@ Job = tuple[str, int, int]  # model, training crystals, seed
 
 def jobs(count: int) -> list[Job]:
     """List all trainings: what matters most comes first."""
-    found = [(model, count, seed) for seed in SEEDS for model in (SHIPPED, COMPOSITION)]
+    found = [(model, count, seed) for seed in SEEDS for model in (SHIPPED, COMPOSITION, DENSITY, WIDE)]
     found += [(model, count, seed) for seed in SEEDS for model in ("l ≤ 1", "l ≤ 2")]
     for seed, share in itertools.product(LEARNING_SEEDS, SHARES):
         found += [(model, share, seed) for model in (COMPOSITION, "l = 0", "l ≤ 1", "l ≤ 2")]
@@ -104,10 +110,10 @@ def graphs_of(path: str | None, model: str) -> list:
     found: list = [None] * len(data)
     for n in np.concatenate([part(path, "train"), part(path, "valid")]):
         atoms, dos = data.structures[n], data["dos"][n]
-        if model == COMPOSITION:
-            found[n] = cell_averages(atoms, dos=dos)
+        if model in (COMPOSITION, DENSITY):
+            found[n] = cell_averages(atoms, volume=model == DENSITY, dos=dos)
         else:
-            found[n] = lattice_sums(atoms, dos=dos, lmax=int(model[-1]))
+            found[n] = lattice_sums(atoms, dos=dos, lmax=o3.Irreps(HIDDEN[model]).lmax)
     return found
 
 
@@ -144,7 +150,7 @@ def run(path: str | None, job: Job, folder: Path) -> None:
 
 def name(job: Job) -> str:
     """Return the file name of a training's results."""
-    return f"{job[0]}_{job[1]}_{job[2]}".replace(" ", "").replace("≤", "le").replace("=", "eq")
+    return f"{job[0]}_{job[1]}_{job[2]}".translate(str.maketrans({" ": "", "≤": "le", "=": "eq"}))
 
 
 def scores(spectra: np.ndarray, target: np.ndarray) -> dict[str, float]:

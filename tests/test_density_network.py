@@ -295,6 +295,21 @@ def test_longer_training_helps_for_the_sizes_in_training_alone() -> None:
         short, long = rows("losses", measure), rows("network", measure)
         ratio = {n: long["equivariant network", n] / short["overlap metric", n] for n in (2, 4, 12)}
         assert ratio[2] < 0.9 and ratio[12] > worse
+    eights, short = (rows(study, "error") for study in ("transfer", "losses"))
+    assert eights["n ≤ 8", 20] < 0.8 * short["overlap metric", 20]  # fours that are not overtrained
+
+
+def test_at_twenty_the_loss_does_more_for_the_dipole_than_larger_clusters() -> None:
+    by_loss, by_size = rows("losses", "dipole"), rows("transfer", "dipole")
+    assert by_loss["sum of both", 20] < 0.8 * by_size["n ≤ 12", 20]
+
+
+@pytest.mark.parametrize("molecules", [6, 8, 12, 20])
+def test_the_kernel_learns_from_larger_clusters_too_but_less(molecules: int) -> None:
+    found, fours = rows("transfer", "error"), rows("baselines", "error")
+    kernel = "kernel in the molecule's frame"
+    with_twelves = found[f"{kernel}, n ≤ 12", molecules]
+    assert 1.2 * found["n ≤ 12", molecules] < with_twelves < 0.85 * fours[kernel, molecules]
 
 
 def test_the_kernel_wins_for_one_molecule_and_for_pairs() -> None:

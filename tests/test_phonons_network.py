@@ -285,11 +285,16 @@ def test_without_distances_only_the_composition_counts() -> None:
     torch.manual_seed(0)
     blind = network.SpectrumNetwork(ELEMENTS, irreps_hidden=HIDDEN[0]).eval()
 
-    def seen(atoms: Atoms) -> torch.Tensor:
+    def seen(atoms: Atoms, *, volume: bool = False) -> torch.Tensor:
         with torch.no_grad():
-            return blind(sums.cell_averages(atoms))[0]
+            return blind(sums.cell_averages(atoms, volume=volume))[0]
 
     salt = seen(bulk("MgO", "rocksalt", a=4.2))
     assert torch.allclose(seen(bulk("MgO", "cesiumchloride", a=2.6)), salt)
+    # with the volume: another structure of the same density is the same, a larger crystal is not
+    dense, same = (bulk("MgO", "rocksalt", a=4.2), bulk("MgO", "cesiumchloride", a=4.2 / 4 ** (1 / 3)))
+    assert torch.allclose(seen(dense, volume=True), seen(same, volume=True))
+    assert torch.allclose(seen(dense, volume=True), seen(dense.repeat(2), volume=True))
+    assert not torch.allclose(seen(dense, volume=True), seen(bulk("MgO", "rocksalt", a=4.5), volume=True))
     assert torch.allclose(seen(bulk("MgO", "rocksalt", a=4.2).repeat(2)), salt)
     assert not torch.allclose(seen(bulk("CuO", "rocksalt", a=4.2)), salt)

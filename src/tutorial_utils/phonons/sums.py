@@ -71,7 +71,7 @@ def lattice_sums(atoms: Atoms, *, lmax: int = 0, dos: object = None) -> Data:
     return graph
 
 
-def cell_averages(atoms: Atoms, *, dos: object = None) -> Data:
+def cell_averages(atoms: Atoms, *, volume: bool = False, dos: object = None) -> Data:
     """Turn a crystal into a graph that knows who is in the cell, but no distances.
 
     Every atom hears all atoms of the cell, itself too, with the weight 1/atoms: a network on such graphs has
@@ -79,14 +79,19 @@ def cell_averages(atoms: Atoms, *, dos: object = None) -> Data:
 
     Args:
         atoms: a crystal.
+        volume: tell the volume per atom too: all atoms are heard at the radius of a sphere that holds it.
         dos: target spectrum (points,), if it is known.
     """
     n = len(atoms)
     pairs = torch.cartesian_prod(torch.arange(n), torch.arange(n)).T
+    radial = torch.ones(1, RADIAL)
+    if volume:
+        radius = (3 * atoms.get_volume() / (4 * np.pi * n)) ** (1 / 3)
+        radial = RadialBasis(RADIAL, CUTOFF)(torch.tensor([radius], dtype=radial.dtype))
     graph = Data(
         atomic_numbers=torch.tensor(atoms.numbers),
         edge_index=pairs,
-        sums=torch.full((n * n, RADIAL), 1 / n),
+        sums=(radial / n).expand(n * n, -1).clone(),
         num_nodes=n,
     )
     if dos is not None:
