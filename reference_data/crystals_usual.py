@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from crystals import CLOSED, FINER, FOLDER, LARGER, SPACING, catalogue, compute
+from crystals import CLOSED, FINER, FOLDER, LARGER, catalogue, compute
 from crystals_pbesol import WAVES, constants_of
 from files import chosen, compute_missing, report, write_table
 
@@ -26,10 +26,10 @@ COLUMNS = ("crystal", "finer", "usual_fitting", "usual", "lowest")
 
 
 def finer(name: str) -> str:
-    """What was made finer for a crystal."""
+    """What was made finer for a crystal; as metal: mesh and smearing."""
     if name in FINER:
-        return f"mesh {SPACING['insulator'] / FINER[name]}/Å"
-    return "supercell" if name in LARGER else "mesh and smearing of metals"
+        return "mesh"
+    return "supercell" if name in LARGER else "as metal"
 
 
 def lowest(path: Path, *, fitting: bool = False) -> float:
