@@ -91,7 +91,7 @@ def cell_averages(atoms: Atoms, *, volume: bool = False, dos: object = None) -> 
     graph = Data(
         atomic_numbers=torch.tensor(atoms.numbers),
         edge_index=pairs,
-        sums=(radial / n).expand(n * n, -1).clone(),
+        sums=(radial / n).repeat(n * n, 1),
         num_nodes=n,
     )
     if dos is not None:
